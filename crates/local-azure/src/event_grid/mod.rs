@@ -1,0 +1,1 @@
+//! The local Event Grid: topics, event subscriptions, delivery.

@@ -1,0 +1,91 @@
+//! What one service may ask of another inside the local cloud. Not a wire format: outsiders use HTTP.
+
+use std::path::Path;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+/// Something a platform service has to tell its subscribers.
+#[derive(Clone, Debug)]
+pub struct PlatformEvent {
+    /// ARM id of the resource that speaks, which is the scope of its event subscriptions.
+    pub topic: String,
+    /// The event's subject, as the platform forms it.
+    pub subject: String,
+    /// For example `Microsoft.Storage.BlobCreated`.
+    pub event_type: &'static str,
+    /// Blob events carry the empty string, media events `1.0`.
+    pub data_version: &'static str,
+    /// The event's `data`.
+    pub data: serde_json::Value,
+}
+
+/// Where platform events go.
+pub trait EventSink: Send + Sync {
+    /// Takes an event for delivery. Never waits and never fails: the platform keeps what it was given.
+    fn raise(&self, event: PlatformEvent);
+}
+
+/// Why a blob could not be read or written from inside.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BlobFileError {
+    /// No such account, container or blob.
+    #[error("{0} does not exist")]
+    NotFound(String),
+    /// The blob exists but cannot be read now, for example because it is archived.
+    #[error("{0} cannot be read: {1}")]
+    Unreadable(String, String),
+    /// The disk below said no.
+    #[error("storage failed: {0}")]
+    Failed(String),
+}
+
+/// A blob as a listing shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BlobFile {
+    /// The blob's name, not encoded.
+    pub name: String,
+    /// Its length in bytes.
+    pub bytes: u64,
+}
+
+/// Blobs as files, for the services that read and write them from inside.
+#[async_trait]
+pub trait BlobFiles: Send + Sync {
+    /// Whether the container exists.
+    async fn has_container(&self, account: &str, container: &str) -> bool;
+    /// Makes the container, or leaves the one that is there.
+    async fn ensure_container(&self, account: &str, container: &str) -> Result<(), BlobFileError>;
+    /// All committed blobs of a container in name order.
+    async fn list(&self, account: &str, container: &str) -> Result<Vec<BlobFile>, BlobFileError>;
+    /// Copies (or links) a blob's bytes to a file that does not exist yet.
+    async fn read_to_file(
+        &self,
+        account: &str,
+        container: &str,
+        blob: &str,
+        to: &Path,
+    ) -> Result<(), BlobFileError>;
+    /// A whole small blob.
+    async fn read(&self, account: &str, container: &str, blob: &str) -> Result<Bytes, BlobFileError>;
+    /// Makes or replaces a blob from a file, and raises its `BlobCreated`.
+    async fn write_from_file(
+        &self,
+        account: &str,
+        container: &str,
+        blob: &str,
+        from: &Path,
+        content_type: &str,
+    ) -> Result<(), BlobFileError>;
+    /// Makes or replaces a small blob, and raises its `BlobCreated`.
+    async fn write(
+        &self,
+        account: &str,
+        container: &str,
+        blob: &str,
+        content: Bytes,
+        content_type: &str,
+    ) -> Result<(), BlobFileError>;
+    /// Removes a blob that may or may not be there, and raises its `BlobDeleted` if it was.
+    async fn remove(&self, account: &str, container: &str, blob: &str) -> Result<(), BlobFileError>;
+}

@@ -1,0 +1,16 @@
+//! The other end of Azure's wires, in one process: Event Grid, Blob Storage and Media Services.
+//!
+//! Each service is a function from request to response (an [`axum::Router`]): it can be bound to a loopback port
+//! with [`serve`] or called in memory. It knows only the providers' wire formats, and nothing of who uses it.
+
+pub mod arm;
+pub mod blob_storage;
+pub mod clock;
+pub mod event_grid;
+pub mod faults;
+pub mod ids;
+pub mod inside;
+pub mod media_services;
+pub mod serve;
+pub mod tls;
+pub mod webhook;

@@ -1,0 +1,1 @@
+//! The local cloud seen from outside, one module per service.

@@ -1,0 +1,2 @@
+//! The program. Not the place for any behaviour.
+fn main() {}
