@@ -61,7 +61,6 @@ impl Faults {
     }
 
     /// Puts the faults in front of a service.
-    #[must_use]
     pub fn in_front_of(&self, service: Router) -> Router {
         service.layer(from_fn_with_state(self.clone(), strike))
     }
