@@ -1,0 +1,21 @@
+//! What is true of every handler: parse, acknowledge, run, publish, fail. No event type of its own but those two answers.
+
+pub use answer::{Answer, AnswerContract, Kind, Never, ResponseData};
+pub(crate) use carry::arrive;
+pub use carry::carry;
+pub use dispatch::{Dispatcher, HandlerContract, Handling, Route, common_answers};
+pub use failure::{Failure, LogEvent};
+pub use flow::{Spans, World, refuse};
+pub use handler::{EventData, Handler, Operation, Recovered, Step};
+pub use publish::{Draft, PublishError, Publisher};
+pub use read::{DataError, read};
+
+mod answer;
+mod carry;
+mod dispatch;
+mod failure;
+mod flow;
+mod handler;
+pub mod log_events;
+mod publish;
+mod read;

@@ -1,0 +1,171 @@
+//! What the requestor reads when an operation failed. Not where it went wrong in the code: that is the log's.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::handler::Operation;
+use crate::participants::ParticipantError;
+
+/// `details` has at most this many entries: a longer chain says nothing more to a stranger.
+const DETAILS_MAX: usize = 16;
+
+/// A stable number and its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogEvent {
+    /// Six digits.
+    pub id: u32,
+    /// The original's constant, or a new one in its style.
+    pub name: &'static str,
+}
+
+/// An operation that failed, in words for the requestor.
+#[derive(Clone)]
+pub struct Failure {
+    /// The stable number.
+    pub log_event: LogEvent,
+    /// A sentence fit for a stranger.
+    pub message: String,
+    /// Whether the outside system reported it, rather than we found it: the original formed two kinds of subject.
+    pub is_reported: bool,
+    source: Option<Arc<dyn Error + Send + Sync>>,
+}
+
+impl Failure {
+    /// A failure that we found.
+    pub fn new(log_event: LogEvent, message: impl Into<String>) -> Self {
+        Self { log_event, message: message.into(), is_reported: false, source: None }
+    }
+
+    /// A failure that the outside system reported.
+    pub fn reported(log_event: LogEvent, message: impl Into<String>) -> Self {
+        Self { is_reported: true, ..Self::new(log_event, message) }
+    }
+
+    /// Turns a participant's answer into a failure with a number.
+    pub fn of(log_event: LogEvent) -> impl FnOnce(ParticipantError) -> Self {
+        move |error| Self::new(log_event, error.to_string()).caused_by_source_of(error)
+    }
+
+    /// Adds what caused it, for `details`.
+    #[must_use]
+    pub fn caused_by(mut self, source: impl Error + Send + Sync + 'static) -> Self {
+        self.source = Some(Arc::new(source));
+        self
+    }
+
+    /// The participant's own sentence is the message already; `details` starts with what the provider said.
+    fn caused_by_source_of(self, error: ParticipantError) -> Self {
+        let provider = match error {
+            ParticipantError::NotFound(_, provider)
+            | ParticipantError::Conflict(_, provider)
+            | ParticipantError::Throttled(_, provider)
+            | ParticipantError::Unavailable(_, provider)
+            | ParticipantError::Rejected(_, provider) => provider,
+        };
+        match provider {
+            Some(provider) => self.caused_by(provider),
+            None => self,
+        }
+    }
+
+    fn details(&self) -> Vec<Detail> {
+        let first = self.source.as_deref().map(|source| source as &(dyn Error + 'static));
+        let chain = std::iter::successors(first, |error: &&(dyn Error + 'static)| (*error).source());
+        chain.take(DETAILS_MAX).map(|error| Detail { data: Map::new(), message: error.to_string() }).collect()
+    }
+
+    /// The `data` of `response.failure`, without the operation context.
+    pub(super) fn payload(
+        &self,
+        handler: HandlerName,
+        request: RequestName<'_>,
+        operation: &Operation,
+    ) -> FailureData {
+        FailureData {
+            log_event_id: self.log_event.id,
+            log_event_message: self.message.clone(),
+            log_record_id: operation.id.as_guid().to_string(),
+            log_record_url: operation.record_url.clone(),
+            event_handler_class_name: handler.class.to_owned(),
+            handler_id: handler.id.to_owned(),
+            event_type: request.event_type.to_owned(),
+            event_id: request.event_id.to_owned(),
+            details: self.details(),
+        }
+    }
+}
+
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}: {}", self.log_event.id, self.log_event.name, self.message)
+    }
+}
+
+/// How a handler is known to callers of the original.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct HandlerName {
+    pub(super) id: &'static str,
+    pub(super) class: &'static str,
+}
+
+/// Which event is spoken of.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RequestName<'a> {
+    pub(super) event_id: &'a str,
+    pub(super) event_type: &'a str,
+}
+
+/// `data` of `response.failure`.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(title = "response.failure")]
+pub(super) struct FailureData {
+    /// The stable six-digit number.
+    log_event_id: u32,
+    /// What went wrong, for people.
+    log_event_message: String,
+    /// The operation's id, under which the log knows it.
+    log_record_id: String,
+    /// Where the log can be read, when the deployment knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log_record_url: Option<String>,
+    /// The original's name of the handler.
+    event_handler_class_name: String,
+    /// The original's id of the handler, in its letter case.
+    handler_id: String,
+    /// The event type of the request (or platform event) that failed.
+    event_type: String,
+    /// The id of the request (or platform event) that failed.
+    event_id: String,
+    /// What caused it, outermost first.
+    details: Vec<Detail>,
+}
+
+/// One cause.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Detail {
+    /// Further particulars.
+    data: Map<String, Value>,
+    /// In words.
+    message: String,
+}
+
+/// An example for the published contract.
+pub(super) fn example() -> Value {
+    json!({
+        "logEventId": 611_014,
+        "logEventMessage": "the copy could not be started",
+        "logRecordId": "28f4bfd4-eb1e-5e5f-9df4-d8e7c6eb9da9",
+        "eventHandlerClassName": "BlobCopyHandler",
+        "handlerId": "C5BC453D-58CF-4F16-A2FF-16647F6CBF81",
+        "eventType": "request.blob.copy",
+        "eventId": "req-7741",
+        "details": [{"data": {}, "message": "ServerBusy: the server is busy"}],
+        "operationContext": {"sagaId": "s-4711", "step": 3},
+    })
+}

@@ -1,0 +1,249 @@
+//! The one way every event is handled: parse, acknowledge, run, publish. The only caller of the publisher; knows no event
+//! type but acknowledge and failure.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures_util::FutureExt as _;
+use schemars::JsonSchema;
+use serde::Serialize;
+use tracing::{Instrument as _, Span};
+use uuid::Uuid;
+
+use super::answer::{Kind, ResponseData, to_json};
+use super::failure::{Failure, HandlerName, RequestName};
+use super::handler::{EventData, Handler, Operation, Recovered, Step};
+use super::log_events;
+use super::publish::{Draft, PublishError, Publisher};
+use super::read::{read, unwrap_text};
+use crate::event::{Event, TraceParent};
+use crate::operation_context::{OperationContext, member};
+use crate::operation_id::OperationId;
+use crate::participants::Participants;
+
+/// What starts the event type of everything a requestor asks for.
+pub(super) const REQUEST_PREFIX: &str = "request.";
+/// Published before a request's work starts.
+pub(super) const ACKNOWLEDGE: &str = "response.acknowledge";
+/// Published when an operation failed, whatever it was.
+pub(super) const FAILURE: &str = "response.failure";
+
+/// What the flow needs of the world.
+#[derive(Clone)]
+pub struct World {
+    /// Everyone who can do something.
+    pub participants: Arc<Participants>,
+    /// Where answers go.
+    pub publisher: Arc<dyn Publisher>,
+    /// How work is traced.
+    pub spans: Arc<dyn Spans>,
+}
+
+/// How work is traced. A trace follows an operation from its request to its outcome, across processes and hours.
+pub trait Spans: Send + Sync {
+    /// Opens the span of one event's handling, as a part of `parent` when there is one.
+    fn open(&self, event: &Event, operation: &Operation, parent: Option<&TraceParent>) -> Span;
+
+    /// What the outside should go on with.
+    fn trace_of(&self, span: &Span) -> Option<TraceParent>;
+
+    /// Where the log of an operation can be read, when the deployment knows.
+    fn record_url(&self, operation: OperationId) -> Option<String>;
+}
+
+/// Handles one event. An error means that something could not be published, and that the event must come again.
+pub(super) async fn run<H: Handler>(event: Event, world: World) -> Result<(), PublishError> {
+    let flow = Flow { event: &event, world: &world, handler: HandlerName { id: H::ID, class: H::CLASS } };
+    let data = flow.read::<H::Event>();
+    let recovered = match &data {
+        Ok(data) => H::recover(data, &event.subject, &world.participants).await,
+        Err(_) => Ok(flow.recover_from_unreadable()),
+    };
+    let (mut operation, parent) = match &recovered {
+        Ok(Recovered::Nobody) => return Ok(()),
+        Ok(Recovered::Operation { context, operation, trace }) => {
+            (flow.operation(context.clone(), *operation), trace.clone().or_else(|| event.trace.clone()))
+        }
+        Err(_) => (flow.operation(None, None), event.trace.clone()),
+    };
+    if flow.is_silenced(&operation) {
+        return Ok(());
+    }
+    let span = world.spans.open(&event, &operation, parent.as_ref());
+    operation.trace = world.spans.trace_of(&span).or(parent);
+    let data = recovered.and(data);
+    flow.acknowledge_and_answer::<H>(data, &operation).instrument(span).await
+}
+
+/// Tells the sender of a request that nobody here takes it.
+///
+/// # Errors
+/// When the failure could not be published.
+pub async fn refuse(event: Event, world: World, message: String) -> Result<(), PublishError> {
+    let handler = HandlerName { id: "00000000-0000-0000-0000-000000000000", class: "Dispatcher" };
+    let flow = Flow { event: &event, world: &world, handler };
+    let Recovered::Operation { context, .. } = flow.recover_from_unreadable() else { return Ok(()) };
+    let operation = flow.operation(context, None);
+    flow.publish_failure(&Failure::new(log_events::UNHANDLED_EVENT_TYPE, message), &operation).await
+}
+
+/// One event on its way through.
+struct Flow<'a> {
+    event: &'a Event,
+    world: &'a World,
+    handler: HandlerName,
+}
+
+impl Flow<'_> {
+    fn is_request(&self) -> bool {
+        self.event.event_type.starts_with(REQUEST_PREFIX)
+    }
+
+    fn read<T: EventData>(&self) -> Result<T, Failure> {
+        let data = std::str::from_utf8(&self.event.data).unwrap_or_default();
+        read(data).map_err(|e| Failure::new(log_events::DATA_NOT_READABLE, e.to_string()))
+    }
+
+    /// Whatever is wrong with the rest of a request, its context is found if it is where it belongs.
+    fn recover_from_unreadable(&self) -> Recovered {
+        let data = std::str::from_utf8(&self.event.data).unwrap_or_default();
+        let object = unwrap_text(data).unwrap_or_default();
+        let context = member(&object, |name| name.eq_ignore_ascii_case("operationContext"));
+        let context = context.and_then(|raw| OperationContext::from_raw(raw).ok());
+        Recovered::Operation { context, operation: None, trace: None }
+    }
+
+    fn operation(&self, context: Option<OperationContext>, carried: Option<OperationId>) -> Operation {
+        let Event { id, event_type, subject, .. } = self.event;
+        let id = carried.unwrap_or_else(|| {
+            if self.is_request() {
+                OperationId::of_request(id, event_type, context.as_ref())
+            } else {
+                OperationId::of_completion(&format!("{event_type}/{id}"), context.as_ref())
+            }
+        });
+        Operation {
+            id,
+            context,
+            trace: None,
+            subject: subject.clone(),
+            record_url: self.world.spans.record_url(id),
+        }
+    }
+
+    /// What is muted happens for the purposes of whoever muted it, and nobody is told.
+    fn is_silenced(&self, operation: &Operation) -> bool {
+        !self.is_request() && operation.context.as_ref().is_some_and(OperationContext::is_muted)
+    }
+
+    async fn acknowledge_and_answer<H: Handler>(
+        &self,
+        data: Result<H::Event, Failure>,
+        operation: &Operation,
+    ) -> Result<(), PublishError> {
+        if self.is_request() {
+            self.acknowledge(operation).await?;
+        }
+        let step = Step { operation, participants: &self.world.participants };
+        let answer = match data {
+            Ok(data) => handle::<H>(data, &step).await,
+            Err(failure) => Err(failure),
+        };
+        match answer {
+            Ok(response) => self.publish_answer(response.answer(), operation).await,
+            Err(failure) => self.publish_failure(&failure, operation).await,
+        }
+    }
+
+    async fn acknowledge(&self, operation: &Operation) -> Result<(), PublishError> {
+        let Event { id: event_id, event_type, subject, .. } = self.event;
+        let id = operation.id.answer("acknowledgment");
+        let data = Acknowledgment { event_type, event_id, handler_id: self.handler.id };
+        self.publish(ACKNOWLEDGE, id, format!("{subject}/{id}"), to_json(&data), operation).await
+    }
+
+    async fn publish_answer(
+        &self,
+        answer: Option<(&'static str, Kind, Vec<u8>)>,
+        operation: &Operation,
+    ) -> Result<(), PublishError> {
+        let Some((event_type, kind, data)) = answer else { return Ok(()) };
+        let id = answer_id(operation, event_type, &kind);
+        self.publish(event_type, id, format!("/{event_type}/{id}"), data, operation).await
+    }
+
+    async fn publish_failure(&self, failure: &Failure, operation: &Operation) -> Result<(), PublishError> {
+        tracing::warn!(
+            event.id = %self.event.id,
+            event.r#type = %self.event.event_type,
+            operation.id = %operation.id,
+            operation.context = operation.context.as_ref().map(OperationContext::as_str),
+            log_event.id = failure.log_event.id,
+            "{}: {}", failure.log_event.name, failure.message,
+        );
+        let id = answer_id(operation, FAILURE, &Kind::Outcome);
+        let subject = if failure.is_reported {
+            format!("/{FAILURE}/{id}")
+        } else {
+            format!("gridwichFailure/{}/{}", self.handler.id, failure.log_event.id)
+        };
+        let request = RequestName { event_id: &self.event.id, event_type: &self.event.event_type };
+        let data = to_json(&failure.payload(self.handler, request, operation));
+        self.publish(FAILURE, id, subject, data, operation).await
+    }
+
+    async fn publish(
+        &self,
+        event_type: &'static str,
+        id: Uuid,
+        subject: String,
+        data: Vec<u8>,
+        operation: &Operation,
+    ) -> Result<(), PublishError> {
+        let data = with_context(data, operation.context.as_ref());
+        let draft = Draft { id, event_type, subject, data, operation: operation.id };
+        self.world.publisher.publish(draft).await
+    }
+}
+
+/// Runs a handler; one that panics has failed, and disturbs nobody else.
+async fn handle<H: Handler>(data: H::Event, step: &Step<'_>) -> Result<H::Response, Failure> {
+    let unwound = AssertUnwindSafe(H::handle(data, step)).catch_unwind().await;
+    unwound.unwrap_or_else(|_| {
+        Err(Failure::new(log_events::UNHANDLED_FAILURE, "the handler stopped unexpectedly"))
+    })
+}
+
+fn answer_id(operation: &Operation, event_type: &str, kind: &Kind) -> Uuid {
+    match kind {
+        Kind::Interim => operation.id.answer(event_type),
+        Kind::Progress(part) => operation.id.answer(&format!("{event_type}/{part}")),
+        Kind::Outcome => operation.id.answer("outcome"),
+    }
+}
+
+/// Adds the operation context as the last member of an object.
+fn with_context(mut object: Vec<u8>, context: Option<&OperationContext>) -> Vec<u8> {
+    let Some(context) = context else { return object };
+    object.pop();
+    if object.len() > 1 {
+        object.push(b',');
+    }
+    object.extend_from_slice(br#""operationContext":"#);
+    object.extend_from_slice(context.as_str().as_bytes());
+    object.push(b'}');
+    object
+}
+
+/// `data` of `response.acknowledge`, without the operation context.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(title = "response.acknowledge")]
+pub(super) struct Acknowledgment<'a> {
+    /// The event type of the request, verbatim.
+    event_type: &'a str,
+    /// The id of the request.
+    event_id: &'a str,
+    /// The handler that takes it.
+    handler_id: &'a str,
+}

@@ -1,0 +1,105 @@
+//! What a handler is: data in, answer out, no state and no publisher. How it is run is the flow's.
+
+use std::future::Future;
+
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+
+use super::answer::ResponseData;
+use super::failure::Failure;
+use crate::event::TraceParent;
+use crate::operation_context::OperationContext;
+use crate::operation_id::OperationId;
+use crate::participants::Participants;
+
+/// An event's data, as a handler wants it.
+pub trait EventData: DeserializeOwned + JsonSchema + Send + 'static {
+    /// Matched exactly.
+    const EVENT_TYPE: &'static str;
+
+    /// Major versions of `dataVersion` that are taken; empty takes all.
+    const MAJOR_VERSIONS: &'static [u32] = &[1];
+
+    /// The operation context, where the data has a member for it.
+    fn operation_context(&self) -> Option<&OperationContext> {
+        None
+    }
+
+    /// The `data` of one as it could arrive, for the published contract.
+    fn example() -> serde_json::Value;
+}
+
+/// One event type's behaviour.
+///
+/// A handler has no `self`, so that there is nowhere to keep state, and no publisher, so that it cannot forget the
+/// acknowledgment, the operation context or muting. It must be repeatable: run again for the same operation, it finds its
+/// own effects and answers as the first time.
+pub trait Handler: 'static {
+    /// What it takes.
+    type Event: EventData;
+    /// What it can answer.
+    type Response: ResponseData;
+
+    /// The original's id of this handler, in its letter case.
+    const ID: &'static str;
+    /// The original's class name of this handler.
+    const CLASS: &'static str;
+
+    /// Does the work, or gives it away.
+    fn handle(
+        event: Self::Event,
+        step: &Step<'_>,
+    ) -> impl Future<Output = Result<Self::Response, Failure>> + Send;
+
+    /// Finds out which operation an event belongs to. Requests say it themselves; a platform event carries it where the
+    /// request that caused it had put it.
+    fn recover(
+        event: &Self::Event,
+        subject: &str,
+        participants: &Participants,
+    ) -> impl Future<Output = Result<Recovered, Failure>> + Send {
+        let _ = (subject, participants);
+        let context = event.operation_context().cloned();
+        async { Ok(Recovered::Operation { context, operation: None, trace: None }) }
+    }
+}
+
+/// What is known of the operation behind an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Recovered {
+    /// An operation somebody waits for.
+    Operation {
+        /// The caller's context, if there was one.
+        context: Option<OperationContext>,
+        /// The operation's id, when it was carried.
+        operation: Option<OperationId>,
+        /// The trace it belongs to, when it was carried.
+        trace: Option<TraceParent>,
+    },
+    /// Nobody of ours waits for this: say nothing.
+    Nobody,
+}
+
+/// The operation a step belongs to.
+#[derive(Clone, Debug)]
+pub struct Operation {
+    /// Names what is made for it outside, and its answers.
+    pub id: OperationId,
+    /// The caller's context, if there was one.
+    pub context: Option<OperationContext>,
+    /// The trace to go on with, wherever the work goes.
+    pub trace: Option<TraceParent>,
+    /// The subject of the event at hand.
+    pub subject: String,
+    /// Where the log of it can be read, when the deployment knows.
+    pub record_url: Option<String>,
+}
+
+/// What a handler is given besides its event.
+#[derive(Clone, Copy)]
+pub struct Step<'a> {
+    /// The operation it belongs to.
+    pub operation: &'a Operation,
+    /// Everyone who can do something.
+    pub participants: &'a Participants,
+}

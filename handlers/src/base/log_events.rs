@@ -1,0 +1,84 @@
+//! The stable numbers by which failures are known. Never reused and never renumbered: callers decide by them.
+//!
+//! A number is `L SS III`: level (5 error, 6 critical), subsystem, index. The original's numbers are those of its last
+//! version with Media Services; indexes from 900 are ours, out of the way of any it could have used.
+
+use super::LogEvent;
+
+macro_rules! log_events {
+    ($($(#[$doc:meta])* $constant:ident = $id:literal $name:literal;)*) => {
+        $($(#[$doc])* pub const $constant: LogEvent = LogEvent { id: $id, name: $name };)*
+
+        /// All of them.
+        pub const ALL: &[LogEvent] = &[$($constant),*];
+    };
+}
+
+log_events! {
+    /// A request that no handler here takes, where the operator owns the topic.
+    UNHANDLED_EVENT_TYPE = 501002 "UnhandledEventGridEventType";
+    /// The event's data could not be read.
+    DATA_NOT_READABLE = 502003 "FailedToDeserializeEventData";
+    /// A handler panicked, or failed in a way that has no number of its own.
+    UNHANDLED_FAILURE = 502004 "GridwichUnhandledException";
+    /// The participant that would do the work is not configured.
+    PARTICIPANT_NOT_CONFIGURED = 502900 "ParticipantNotConfigured";
+    /// The operation context could not be kept where a large one is kept, or read from there.
+    CONTEXT_NOT_KEPT = 502901 "OperationContextNotKept";
+    /// A created blob's metadata could not be read; logged, and announced without it.
+    CREATED_BLOB_METADATA = 510000 "FailedToGetBlobMetadataInBlobCreatedHandler";
+    /// Storage did not set the tier as asked.
+    TIER_UNEXPECTED_RESPONSE = 511000 "ChangeBlobTierUnexpectedResponse";
+    /// The container could not be made.
+    CONTAINER_NOT_CREATED = 511003 "FailedToCreateContainer";
+    /// A URI of the copy is no absolute URI of an account we may touch.
+    COPY_URI_INVALID = 513000 "InvalidUriInBlobCopyHandler";
+    /// An asynchronous copy ended without success.
+    COPY_NOT_COMPLETED = 513900 "BlobCopyNotCompleted";
+    /// The encode request says something that cannot be meant.
+    ENCODE_REQUEST_INVALID = 551000 "MediaServicesV3EncodeCreateDtoError";
+    /// The output container cannot be used.
+    ENCODE_OUTPUT = 551001 "MediaServicesV3OutputError";
+    /// The inputs cannot be named to the encoder.
+    ENCODE_INPUT_ASSET = 551004 "MediaServicesV3InputAssetError";
+    /// No such transform.
+    ENCODE_TRANSFORM = 551005 "MediaServicesV3TransformError";
+    /// The encoder did not take the job.
+    ENCODE_JOB_NOT_CREATED = 551006 "MediaServicesV3CreateJobApiError";
+    /// The job was canceled.
+    ENCODE_JOB_CANCELED = 551007 "MediaServicesV3JobCanceledReceived";
+    /// The job ended in an error.
+    ENCODE_JOB_ERRORED = 551008 "MediaServicesV3JobErroredReceived";
+    /// An input blob does not exist.
+    ENCODE_INPUT_MISSING = 551010 "MediaServicesV3AttemptToUseNonexistentBlob";
+    /// The job behind an event could not be looked up.
+    ENCODE_JOB_NOT_READ = 551900 "MediaServicesV3JobNotRead";
+    /// Storage did not change the tier.
+    TIER_NOT_CHANGED = 611000 "FailedToChangeTierInStorageService";
+    /// The destination's container could not be made.
+    COPY_CONTAINER = 611007 "StorageServiceFailedCreatingTargetContainerForBlobCopy";
+    /// Blobs could not be listed.
+    BLOBS_NOT_LISTED = 611009 "FailedToListBlobsDueToStorageExceptionInStorageService";
+    /// A blob's properties could not be read.
+    BLOB_PROPERTIES = 611012 "FailedToGetBlobPropertiesInStorageService";
+    /// The copy could not be started.
+    COPY_NOT_STARTED = 611014 "FailedToCopyBlobInStorageService";
+    /// A time is negative, or an end is not after its start.
+    TIME_OUT_OF_RANGE = 652006 "TimeParameterOutOfRange";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_names_are_unique_and_well_formed() {
+        for (i, event) in ALL.iter().enumerate() {
+            assert!((400_000..700_000).contains(&event.id), "{event:?}");
+            assert!(
+                ALL[i + 1..].iter().all(|other| other.id != event.id && other.name != event.name),
+                "{event:?}"
+            );
+        }
+    }
+}

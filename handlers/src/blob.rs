@@ -1,0 +1,22 @@
+//! Blobs and containers: what requestors ask for, and what storage reports.
+
+use crate::base::Dispatcher;
+
+pub use blob_created::BlobCreated;
+pub use container_create::BlobContainerCreate;
+pub use copy::BlobCopy;
+pub use tier_change::BlobTierChange;
+
+mod blob_created;
+mod container_create;
+mod copy;
+mod tier_change;
+mod uri;
+
+/// One line for each handler of this topic.
+pub(crate) fn register(dispatcher: &mut Dispatcher) {
+    dispatcher.on::<BlobContainerCreate>();
+    dispatcher.on::<BlobCopy>();
+    dispatcher.on::<BlobCreated>();
+    dispatcher.on::<BlobTierChange>();
+}

@@ -1,0 +1,129 @@
+//! `Microsoft.Storage.BlobCreated`: tells the requestor that a blob is there. Not what made it.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::uri::AbsoluteUri;
+use crate::base::{Answer, EventData, Failure, Handler, Recovered, Step, arrive, log_events};
+use crate::participants::{BlobProperties, CopyState, ParticipantError, Participants};
+
+/// What storage reports.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(title = "Microsoft.Storage.BlobCreated")]
+pub struct BlobCreatedEvent {
+    /// The call that made the blob, for example `CopyBlob`.
+    #[serde(default)]
+    api: String,
+    /// What the caller put into `x-ms-client-request-id`: the operation context, if it was one of ours.
+    #[serde(default)]
+    client_request_id: String,
+    /// The blob.
+    url: AbsoluteUri,
+}
+
+/// The call that makes an empty file on an account with a hierarchical namespace, long before it is complete.
+const UNFINISHED: &str = "CreateFile";
+
+impl EventData for BlobCreatedEvent {
+    const EVENT_TYPE: &'static str = "Microsoft.Storage.BlobCreated";
+    /// Storage sends `""`, and `"2"` from accounts with a hierarchical namespace.
+    const MAJOR_VERSIONS: &'static [u32] = &[];
+
+    fn example() -> Value {
+        json!({
+            "api": "CopyBlob",
+            "clientRequestId": "{\"sagaId\":\"s-1\",\"step\":2}",
+            "requestId": "831e1650-001e-001b-66ab-eeb76e000000",
+            "eTag": "0x8D4BCC2E4835CD0",
+            "contentType": "application/mxf",
+            "contentLength": 52_428_800,
+            "blobType": "BlockBlob",
+            "url": "https://gwlts00sasb.blob.core.windows.net/show-17/master.mxf",
+            "sequencer": "00000000000004420000000000028963",
+            "storageDiagnostics": {"batchId": "b68529f3-68cd-4744-baa4-3c0498ec19f0"},
+        })
+    }
+}
+
+/// A blob is there: the end of a copy, or of anybody's upload.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(title = "response.blob.created.success")]
+pub struct BlobCreatedSuccess {
+    /// As storage spells it.
+    blob_uri: AbsoluteUri,
+    /// The blob's metadata, names as spelled; absent when it could not be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    blob_metadata: Option<BTreeMap<String, String>>,
+}
+
+impl Answer for BlobCreatedSuccess {
+    const EVENT_TYPE: &'static str = "response.blob.created.success";
+
+    fn example() -> Self {
+        let uri = "https://gwlts00sasb.blob.core.windows.net/show-17/master.mxf";
+        Self {
+            blob_uri: AbsoluteUri::try_from(uri.to_owned()).expect("an example is valid"),
+            blob_metadata: Some(BTreeMap::from([("department".into(), "news".into())])),
+        }
+    }
+}
+
+/// Announces a blob that is complete, and the failure of a copy that ended without success.
+pub struct BlobCreated;
+
+impl Handler for BlobCreated {
+    type Event = BlobCreatedEvent;
+    type Response = Option<BlobCreatedSuccess>;
+
+    const ID: &'static str = "9d87e668-8d8c-4dd7-a7e2-b84ff6a53784";
+    const CLASS: &'static str = "BlobCreatedHandler";
+
+    async fn recover(
+        event: &Self::Event,
+        _: &str,
+        participants: &Participants,
+    ) -> Result<Recovered, Failure> {
+        arrive(&event.client_request_id, participants).await
+    }
+
+    async fn handle(event: Self::Event, step: &Step<'_>) -> Result<Self::Response, Failure> {
+        if event.api == UNFINISHED {
+            return Ok(None);
+        }
+        let properties = match look(&event.url, step).await {
+            Ok(properties) => Some(properties),
+            Err(error) => {
+                let log_event = log_events::CREATED_BLOB_METADATA;
+                tracing::warn!(log_event.id = log_event.id, operation.id = %step.operation.id, "{}: {error}", log_event.name);
+                None
+            }
+        };
+        if let Some(reason) = properties.as_ref().and_then(reason_of_failed_copy) {
+            return Err(Failure::reported(
+                log_events::COPY_NOT_COMPLETED,
+                format!("the copy to {} {reason}", event.url),
+            ));
+        }
+        let blob_metadata = properties.map(|properties| properties.metadata);
+        Ok(Some(BlobCreatedSuccess { blob_uri: event.url, blob_metadata }))
+    }
+}
+
+async fn look(url: &AbsoluteUri, step: &Step<'_>) -> Result<BlobProperties, ParticipantError> {
+    let storage = step.participants.storage.as_deref();
+    let storage = storage.ok_or_else(|| ParticipantError::Unavailable("storage".to_owned(), None))?;
+    storage.properties(&storage.locate(url.as_str())?).await
+}
+
+fn reason_of_failed_copy(properties: &BlobProperties) -> Option<String> {
+    match properties.copy.as_ref()? {
+        CopyState::Pending | CopyState::Success => None,
+        CopyState::Aborted => Some("was aborted".to_owned()),
+        CopyState::Failed(reason) => Some(format!("failed: {reason}")),
+    }
+}

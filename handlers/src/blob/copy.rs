@@ -1,0 +1,109 @@
+//! `request.blob.copy`: starts a copy that storage carries out by itself. Its end is `blob_created`'s business.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::uri::AbsoluteUri;
+use crate::base::{Answer, EventData, Failure, Handler, Kind, Step, carry, log_events};
+use crate::operation_context::OperationContext;
+use crate::participants::CopyRequest;
+
+/// A blob to copy.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(title = "request.blob.copy")]
+pub struct BlobCopyRequest {
+    /// What to copy. No signature is needed: Gridwich has its own rights.
+    source_uri: AbsoluteUri,
+    /// Where to. Its container is made if missing; a blob that is there is replaced.
+    destination_uri: AbsoluteUri,
+    operation_context: Option<OperationContext>,
+}
+
+impl EventData for BlobCopyRequest {
+    const EVENT_TYPE: &'static str = "request.blob.copy";
+
+    fn operation_context(&self) -> Option<&OperationContext> {
+        self.operation_context.as_ref()
+    }
+
+    fn example() -> Value {
+        json!({
+            "sourceUri": "https://gwinbox00sasb.blob.core.windows.net/show-17/master.mxf",
+            "destinationUri": "https://gwlts00sasb.blob.core.windows.net/show-17/master.mxf",
+            "operationContext": {"sagaId": "s-1", "step": 2},
+        })
+    }
+}
+
+/// Storage is copying; `response.blob.created.success` follows when the blob is there.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(title = "response.blob.copy.scheduled")]
+pub struct BlobCopyScheduled {
+    /// As requested.
+    source_uri: AbsoluteUri,
+    /// As requested.
+    destination_uri: AbsoluteUri,
+    /// The source's metadata, names as spelled; the copy gets the same.
+    blob_metadata: BTreeMap<String, String>,
+}
+
+impl Answer for BlobCopyScheduled {
+    const EVENT_TYPE: &'static str = "response.blob.copy.scheduled";
+
+    fn kind(&self) -> Kind {
+        Kind::Interim
+    }
+
+    fn example() -> Self {
+        let uri = |text: &str| AbsoluteUri::try_from(text.to_owned()).expect("an example is valid");
+        Self {
+            source_uri: uri("https://gwinbox00sasb.blob.core.windows.net/show-17/master.mxf"),
+            destination_uri: uri("https://gwlts00sasb.blob.core.windows.net/show-17/master.mxf"),
+            blob_metadata: BTreeMap::from([("department".into(), "news".into())]),
+        }
+    }
+}
+
+/// Starts the copy. Everything that can fail is tried before it starts.
+pub struct BlobCopy;
+
+impl Handler for BlobCopy {
+    type Event = BlobCopyRequest;
+    type Response = BlobCopyScheduled;
+
+    const ID: &'static str = "C5BC453D-58CF-4F16-A2FF-16647F6CBF81";
+    const CLASS: &'static str = "BlobCopyHandler";
+
+    async fn handle(request: Self::Event, step: &Step<'_>) -> Result<Self::Response, Failure> {
+        let storage = step.participants.storage()?;
+        let locate = |uri: &AbsoluteUri| {
+            storage.locate(uri.as_str()).map_err(Failure::of(log_events::COPY_URI_INVALID))
+        };
+        let (source, destination) = (locate(&request.source_uri)?, locate(&request.destination_uri)?);
+        if source == destination {
+            let message = "sourceUri and destinationUri name the same blob";
+            return Err(Failure::new(log_events::COPY_URI_INVALID, message));
+        }
+        let found = storage.properties(&source).await.map_err(Failure::of(log_events::BLOB_PROPERTIES))?;
+        let container = storage.create_container(&destination.container).await;
+        container.map_err(Failure::of(log_events::COPY_CONTAINER))?;
+        let carried = carry(step, &destination.container.account, storage.context_bytes_max()).await?;
+        let copy = CopyRequest {
+            source: &source,
+            source_etag: &found.etag,
+            destination: &destination,
+            carried: &carried,
+        };
+        storage.start_copy(copy).await.map_err(Failure::of(log_events::COPY_NOT_STARTED))?;
+        Ok(BlobCopyScheduled {
+            source_uri: request.source_uri,
+            destination_uri: request.destination_uri,
+            blob_metadata: found.metadata,
+        })
+    }
+}

@@ -1,0 +1,64 @@
+//! What travels with a job and comes back with each of its events: a map of strings. Not what the events mean.
+
+use std::collections::BTreeMap;
+
+use crate::base::{Failure, Recovered, Step, arrive, carry};
+use crate::operation_context::{OperationContext, Stamp, read_stamp, write_stamp};
+use crate::participants::Participants;
+
+/// The operation context as plain JSON text, where the original had it too, so that either can finish the other's jobs.
+const CONTEXT: &str = "operationContext";
+/// The URI of the output container, as requested; the original's name for it.
+const CONTAINER: &str = "outputAssetContainer";
+/// What the original did not send: which operation it is, and its trace.
+const STAMP: &str = "gw";
+
+/// The correlation of a job.
+pub(crate) type Correlation = BTreeMap<String, String>;
+
+/// Writes the correlation of a job; a context that does not fit is kept in `account`.
+pub(crate) async fn write(
+    step: &Step<'_>,
+    account: &str,
+    output_container: &str,
+    bytes_max: usize,
+) -> Result<Correlation, Failure> {
+    let operation = step.operation;
+    let stamp = write_stamp(&Stamp { operation: Some(operation.id), trace: operation.trace.clone() });
+    let empty = OperationContext::empty();
+    let context = operation.context.as_ref().unwrap_or(&empty).as_str();
+    let around = CONTEXT.len() + CONTAINER.len() + STAMP.len() + output_container.len() + stamp.len();
+    let context = if context.len() + around <= bytes_max {
+        context.to_owned()
+    } else {
+        carry(step, account, 0).await?.as_str().to_owned()
+    };
+    Ok(Correlation::from([
+        (CONTEXT.to_owned(), context),
+        (CONTAINER.to_owned(), output_container.to_owned()),
+        (STAMP.to_owned(), stamp),
+    ]))
+}
+
+/// Finds the operation in a correlation. Without a context it is nobody's of ours: the account may be shared.
+pub(crate) async fn recover(
+    correlation: &Correlation,
+    participants: &Participants,
+) -> Result<Recovered, Failure> {
+    let Some(context) = correlation.get(CONTEXT) else { return Ok(Recovered::Nobody) };
+    let carried = arrive(context, participants).await?;
+    let stamp = correlation.get(STAMP).map(|text| read_stamp(text)).unwrap_or_default();
+    Ok(match carried {
+        Recovered::Operation { context, operation, trace } => Recovered::Operation {
+            context,
+            operation: stamp.operation.or(operation),
+            trace: stamp.trace.or(trace),
+        },
+        Recovered::Nobody => Recovered::Nobody,
+    })
+}
+
+/// The URI of the output container.
+pub(crate) fn output_container(correlation: &Correlation) -> Option<&str> {
+    correlation.get(CONTAINER).map(String::as_str)
+}

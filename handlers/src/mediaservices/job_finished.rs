@@ -1,0 +1,111 @@
+//! `Microsoft.Media.JobFinished`: the outputs are there. Not how they can be played: that is a locator's.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::correlation;
+use super::job_event::{JobStateData, job_name};
+use crate::base::{Answer, EventData, Failure, Handler, Recovered, Step, log_events};
+use crate::participants::{BlobAddress, JobTicket, Participants};
+
+/// What the encoder reports.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(transparent)]
+#[schemars(title = "Microsoft.Media.JobFinished")]
+pub struct JobFinishedEvent(JobStateData);
+
+impl EventData for JobFinishedEvent {
+    const EVENT_TYPE: &'static str = "Microsoft.Media.JobFinished";
+    const MAJOR_VERSIONS: &'static [u32] = &[];
+
+    fn example() -> Value {
+        json!({
+            "previousState": "Processing",
+            "state": "Finished",
+            "outputs": [{
+                "@odata.type": "#Microsoft.Media.JobOutputAsset",
+                "assetName": "gwinboxpxy00sasb-show-17-mbr",
+                "error": null,
+                "label": "BuiltInStandardEncoderPreset_0",
+                "progress": 100,
+                "state": "Finished",
+            }],
+            "correlationData": {
+                "operationContext": "{\"sagaId\":\"s-1\",\"step\":8}",
+                "outputAssetContainer": "https://gwinboxpxy00sasb.blob.core.windows.net/show-17-mbr/",
+            },
+        })
+    }
+}
+
+/// The outputs are there.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(title = "response.encode.mediaservicesv3.success")]
+pub struct EncodeMediaServicesV3Success {
+    /// The job's name at the encoder.
+    workflow_job_name: String,
+    /// The blobs in the output container.
+    outputs: Vec<EncodeOutput>,
+    /// As requested.
+    output_container: String,
+}
+
+/// One blob.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct EncodeOutput {
+    /// Its URI.
+    blob_uri: String,
+}
+
+impl Answer for EncodeMediaServicesV3Success {
+    const EVENT_TYPE: &'static str = "response.encode.mediaservicesv3.success";
+
+    fn example() -> Self {
+        let container = "https://gwinboxpxy00sasb.blob.core.windows.net/show-17-mbr/";
+        Self {
+            workflow_job_name: "gwinboxpxy00sasb-show-17-mbr-28f4bfd4eb1".into(),
+            outputs: vec![EncodeOutput { blob_uri: format!("{container}master_1280x720_3400.mp4") }],
+            output_container: container.into(),
+        }
+    }
+}
+
+/// Lists the outputs.
+pub struct JobFinished;
+
+impl Handler for JobFinished {
+    type Event = JobFinishedEvent;
+    type Response = EncodeMediaServicesV3Success;
+
+    const ID: &'static str = "2229453D-58CF-4F16-A2FF-19647F6CBF81";
+    const CLASS: &'static str = "MediaServicesV3EncoderStatusHandler";
+
+    async fn recover(
+        event: &Self::Event,
+        subject: &str,
+        participants: &Participants,
+    ) -> Result<Recovered, Failure> {
+        event.0.recover(subject, participants).await
+    }
+
+    async fn handle(event: Self::Event, step: &Step<'_>) -> Result<Self::Response, Failure> {
+        let (storage, subject) = (step.participants.storage()?, &step.operation.subject);
+        let without_container =
+            || Failure::new(log_events::ENCODE_OUTPUT, "the job does not say where its outputs are");
+        let ticket = JobTicket::from_subject(subject).ok_or_else(without_container)?;
+        let correlation = event.0.correlation(&ticket, step.participants).await;
+        let output_container = correlation::output_container(&correlation).ok_or_else(without_container)?;
+        let container =
+            storage.locate_container(output_container).map_err(Failure::of(log_events::ENCODE_OUTPUT))?;
+        let names = storage.list(&container).await.map_err(Failure::of(log_events::BLOBS_NOT_LISTED))?;
+        let uri = |name| storage.uri(&BlobAddress { container: container.clone(), name });
+        Ok(EncodeMediaServicesV3Success {
+            workflow_job_name: job_name(subject),
+            outputs: names.into_iter().map(|name| EncodeOutput { blob_uri: uri(name) }).collect(),
+            output_container: output_container.to_owned(),
+        })
+    }
+}
