@@ -11,7 +11,6 @@ mod blob_created;
 mod container_create;
 mod copy;
 mod tier_change;
-mod uri;
 
 /// One line for each handler of this topic.
 pub(crate) fn register(dispatcher: &mut Dispatcher) {

@@ -11,6 +11,7 @@ pub mod mediaservices;
 pub mod operation_context;
 pub mod operation_id;
 pub mod participants;
+pub mod resource_uri;
 
 use base::Dispatcher;
 

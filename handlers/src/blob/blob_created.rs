@@ -6,9 +6,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::uri::AbsoluteUri;
 use crate::base::{Answer, EventData, Failure, Handler, Recovered, Step, arrive, log_events};
 use crate::participants::{BlobProperties, CopyState, ParticipantError, Participants};
+use crate::resource_uri::ResourceUri;
 
 /// What storage reports.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -22,7 +22,7 @@ pub struct BlobCreatedEvent {
     #[serde(default)]
     client_request_id: String,
     /// The blob.
-    url: AbsoluteUri,
+    url: ResourceUri,
 }
 
 /// The call that makes an empty file on an account with a hierarchical namespace, long before it is complete.
@@ -55,7 +55,7 @@ impl EventData for BlobCreatedEvent {
 #[schemars(title = "response.blob.created.success")]
 pub struct BlobCreatedSuccess {
     /// As storage spells it.
-    blob_uri: AbsoluteUri,
+    blob_uri: ResourceUri,
     /// The blob's metadata, names as spelled; absent when it could not be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     blob_metadata: Option<BTreeMap<String, String>>,
@@ -67,7 +67,7 @@ impl Answer for BlobCreatedSuccess {
     fn example() -> Self {
         let uri = "https://gwlts00sasb.blob.core.windows.net/show-17/master.mxf";
         Self {
-            blob_uri: AbsoluteUri::try_from(uri.to_owned()).expect("an example is valid"),
+            blob_uri: ResourceUri::new(uri),
             blob_metadata: Some(BTreeMap::from([("department".into(), "news".into())])),
         }
     }
@@ -114,7 +114,7 @@ impl Handler for BlobCreated {
     }
 }
 
-async fn look(url: &AbsoluteUri, step: &Step<'_>) -> Result<BlobProperties, ParticipantError> {
+async fn look(url: &ResourceUri, step: &Step<'_>) -> Result<BlobProperties, ParticipantError> {
     let storage = step.participants.storage.as_deref();
     let storage = storage.ok_or_else(|| ParticipantError::Unavailable("storage".to_owned(), None))?;
     storage.properties(&storage.locate(url.as_str())?).await

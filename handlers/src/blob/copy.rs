@@ -6,10 +6,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::uri::AbsoluteUri;
 use crate::base::{Answer, EventData, Failure, Handler, Kind, Step, carry, log_events};
 use crate::operation_context::OperationContext;
 use crate::participants::CopyRequest;
+use crate::resource_uri::ResourceUri;
 
 /// A blob to copy.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -17,9 +17,9 @@ use crate::participants::CopyRequest;
 #[schemars(title = "request.blob.copy")]
 pub struct BlobCopyRequest {
     /// What to copy. No signature is needed: Gridwich has its own rights.
-    source_uri: AbsoluteUri,
+    source_uri: ResourceUri,
     /// Where to. Its container is made if missing; a blob that is there is replaced.
-    destination_uri: AbsoluteUri,
+    destination_uri: ResourceUri,
     operation_context: Option<OperationContext>,
 }
 
@@ -45,9 +45,9 @@ impl EventData for BlobCopyRequest {
 #[schemars(title = "response.blob.copy.scheduled")]
 pub struct BlobCopyScheduled {
     /// As requested.
-    source_uri: AbsoluteUri,
+    source_uri: ResourceUri,
     /// As requested.
-    destination_uri: AbsoluteUri,
+    destination_uri: ResourceUri,
     /// The source's metadata, names as spelled; the copy gets the same.
     blob_metadata: BTreeMap<String, String>,
 }
@@ -60,10 +60,9 @@ impl Answer for BlobCopyScheduled {
     }
 
     fn example() -> Self {
-        let uri = |text: &str| AbsoluteUri::try_from(text.to_owned()).expect("an example is valid");
         Self {
-            source_uri: uri("https://gwinbox00sasb.blob.core.windows.net/show-17/master.mxf"),
-            destination_uri: uri("https://gwlts00sasb.blob.core.windows.net/show-17/master.mxf"),
+            source_uri: ResourceUri::new("https://gwinbox00sasb.blob.core.windows.net/show-17/master.mxf"),
+            destination_uri: ResourceUri::new("https://gwlts00sasb.blob.core.windows.net/show-17/master.mxf"),
             blob_metadata: BTreeMap::from([("department".into(), "news".into())]),
         }
     }
@@ -81,7 +80,7 @@ impl Handler for BlobCopy {
 
     async fn handle(request: Self::Event, step: &Step<'_>) -> Result<Self::Response, Failure> {
         let storage = step.participants.storage()?;
-        let locate = |uri: &AbsoluteUri| {
+        let locate = |uri: &ResourceUri| {
             storage.locate(uri.as_str()).map_err(Failure::of(log_events::COPY_URI_INVALID))
         };
         let (source, destination) = (locate(&request.source_uri)?, locate(&request.destination_uri)?);

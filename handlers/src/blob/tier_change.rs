@@ -4,10 +4,10 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::uri::AbsoluteUri;
 use crate::base::{Answer, EventData, Failure, Handler, Step, carry, log_events};
 use crate::operation_context::OperationContext;
 use crate::participants::{RehydratePriority, Tier, TierChange};
+use crate::resource_uri::ResourceUri;
 
 /// A tier to set.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -15,7 +15,7 @@ use crate::participants::{RehydratePriority, Tier, TierChange};
 #[schemars(title = "request.blob.tier.change")]
 pub struct BlobTierChangeRequest {
     /// On which blob.
-    blob_uri: AbsoluteUri,
+    blob_uri: ResourceUri,
     /// `Hot`, `Cool`, `Cold` or `Archive`, in any case.
     access_tier: AccessTier,
     /// How soon an archived blob is wanted.
@@ -46,7 +46,7 @@ impl EventData for BlobTierChangeRequest {
 #[schemars(title = "response.blob.tier.success")]
 pub struct BlobTierChangeSuccess {
     /// As requested.
-    blob_uri: AbsoluteUri,
+    blob_uri: ResourceUri,
     /// In storage's own spelling.
     access_tier: AccessTier,
     /// As requested, `Normal` when nothing was.
@@ -59,7 +59,7 @@ impl Answer for BlobTierChangeSuccess {
     fn example() -> Self {
         let uri = "https://gwlts00sasb.blob.core.windows.net/show-17/master.mxf";
         Self {
-            blob_uri: AbsoluteUri::try_from(uri.to_owned()).expect("an example is valid"),
+            blob_uri: ResourceUri::new(uri),
             access_tier: AccessTier(Tier::Archive),
             rehydrate_priority: PriorityName::High,
         }

@@ -10,6 +10,7 @@ use crate::operation_context::OperationContext;
 use crate::participants::{
     BlobAddress, ClipTimes, ContainerAddress, EncodeError, EncodeJob, ParticipantError, Storage, SubmitStep,
 };
+use crate::resource_uri::ResourceUri;
 
 /// Inputs beyond this are refused: the dialect takes ten files an input asset (its published quota).
 const INPUTS_MAX: usize = 10;
@@ -23,7 +24,7 @@ pub struct EncodeMediaServicesV3CreateRequest {
     #[schemars(length(min = 1, max = INPUTS_MAX))]
     inputs: Vec<EncodeInput>,
     /// The URI of the container the outputs go to.
-    output_container: String,
+    output_container: ResourceUri,
     /// A transform of the account, or a preset of the dialect.
     transform_name: String,
     /// The part of the inputs to encode.
@@ -36,7 +37,7 @@ pub struct EncodeMediaServicesV3CreateRequest {
 #[serde(rename_all = "camelCase")]
 struct EncodeInput {
     /// The blob's URI.
-    blob_uri: String,
+    blob_uri: ResourceUri,
 }
 
 /// A part of the inputs; an end that is left out is the input's own.
@@ -104,7 +105,7 @@ impl Handler for EncodeMediaServicesV3Create {
             return Err(invalid("transformName: expected the name of a transform"));
         }
         let clip = clip(request.time_based_encode.as_ref())?;
-        let output = storage.locate_container(&request.output_container);
+        let output = storage.locate_container(request.output_container.as_str());
         let output = output.map_err(Failure::of(log_events::ENCODE_OUTPUT))?;
         let (input, files) = locate_inputs(&request.inputs, storage)?;
         for file in &files {
@@ -114,7 +115,7 @@ impl Handler for EncodeMediaServicesV3Create {
         let correlation = correlation::write(
             step,
             &output.account,
-            &request.output_container,
+            request.output_container.as_str(),
             encoder.correlation_bytes_max(),
         )
         .await?;
@@ -158,8 +159,9 @@ fn locate_inputs(
     let mut container = None;
     let mut files = Vec::with_capacity(inputs.len());
     for (i, input) in inputs.iter().enumerate() {
-        let blob =
-            storage.locate(&input.blob_uri).map_err(Failure::of(log_events::ENCODE_REQUEST_INVALID))?;
+        let blob = storage
+            .locate(input.blob_uri.as_str())
+            .map_err(Failure::of(log_events::ENCODE_REQUEST_INVALID))?;
         let container = container.get_or_insert_with(|| blob.container.clone());
         if *container != blob.container {
             return Err(Failure::new(
