@@ -1,1 +1,3 @@
 //! The local cloud seen from outside, one module per service.
+
+mod blob_storage;
