@@ -33,7 +33,7 @@ pub fn get(storage: &Storage, path: &ContainerPath) -> Answer {
 }
 
 /// Set Container ACL: what is not given is taken away.
-pub async fn set(storage: &Storage, call: &Call, path: &ContainerPath, body: Body) -> Answer {
+pub async fn set(storage: &Storage, call: &Call, path: &ContainerPath, body: &mut Body) -> Answer {
     let public_access = read_public_access(call)?;
     let policies = read(&xml::small_body(body, BODY_BYTES_MAX).await?)?;
     let conditions = call.conditions()?;

@@ -6,6 +6,7 @@ use axum::body::Body;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::StatusCode;
+use http_body_util::BodyDataStream;
 
 use super::blob::{Blob, Entry};
 use super::call::Call;
@@ -33,20 +34,20 @@ const BLOCKS_MAX: usize = 50_000;
 const LIST_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// Put Block.
-pub async fn put(storage: &Storage, call: &Call, path: &BlobPath, body: Body) -> Answer {
+pub async fn put(storage: &Storage, call: &Call, path: &BlobPath, body: &mut Body) -> Answer {
     let id = call
         .query
         .get("blockid")
         .ok_or(error::MISSING_REQUIRED_QUERY.with("QueryParameterName", "blockid"))?;
     verify_block_id(id)?;
-    let bytes = call.body_bytes(&body)?;
+    let bytes = call.body_bytes(body)?;
     match bytes {
         0 => return Err(error::invalid_header("Content-Length")),
         1..=BLOCK_BYTES_MAX => {}
         _ => return Err(error::REQUEST_BODY_TOO_LARGE),
     }
     storage.with_container(&path.container, |_| Ok(()))?;
-    let received = storage.shelf.receive(body.into_data_stream(), bytes, BLOCK_BYTES_MAX).await?;
+    let received = storage.shelf.receive(BodyDataStream::new(body), bytes, BLOCK_BYTES_MAX).await?;
     received.sums.verify(call.header("content-md5"), call.header("x-ms-content-crc64"))?;
     let part = received.part.ok_or(error::INVALID_INPUT)?;
     let only_new = call.terms()?.only_new;
@@ -91,7 +92,7 @@ fn verify_fits(entry: &Entry, id: &str, only_new: bool) -> Result<(), StorageErr
 }
 
 /// Put Block List.
-pub async fn put_list(storage: &Storage, call: &Call, path: &BlobPath, body: Body) -> Answer {
+pub async fn put_list(storage: &Storage, call: &Call, path: &BlobPath, body: &mut Body) -> Answer {
     let body = xml::small_body(body, LIST_BYTES_MAX).await?;
     let sums = Checksums::of(&body);
     sums.verify(call.header("content-md5"), call.header("x-ms-content-crc64"))?;

@@ -202,6 +202,10 @@ impl Writer {
             Self::Memory(all) => Ok(Part::Memory(Bytes::from(all))),
             Self::File(file, mut open) => {
                 open.flush().await?;
+                // Whoever is given a link to it must not change it either.
+                let mut permissions = open.metadata().await?.permissions();
+                permissions.set_readonly(true);
+                open.set_permissions(permissions).await?;
                 Ok(Part::File(Arc::new(file), bytes))
             }
         }

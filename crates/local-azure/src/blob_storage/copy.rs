@@ -27,18 +27,19 @@ pub async fn start(storage: &Arc<Storage>, call: &Call, path: &BlobPath) -> Answ
     let tier = call.tier()?;
     let duration = duration(storage, call, &source, tier)?;
     let to_itself = source.path == *path && source.snapshot.is_none();
-    let next = storage.take_next_copy(path);
-    let now = storage.settings.clock.now();
-    let due = if next == Some(NextCopy::Waits) { None } else { Some(now + duration) };
-    let at_once = to_itself || (next.is_none() && due == Some(now));
-    let copy = BlobCopy {
-        due,
-        doom: next.and_then(NextCopy::doom),
-        state: if at_once { CopyState::Success } else { CopyState::Pending },
-        ended: at_once.then_some(now),
-        ..new_copy(storage, call, &source)
+    let next = storage.next_copy(path);
+    let copy = match to_itself || (next.is_none() && duration.is_zero()) {
+        true => new_copy(storage, call, &source),
+        false => BlobCopy {
+            due: (next != Some(NextCopy::Waits)).then(|| storage.time_after(duration)),
+            doom: next.and_then(NextCopy::doom),
+            state: CopyState::Pending,
+            ended: None,
+            ..new_copy(storage, call, &source)
+        },
     };
     let blob = replace(storage, call, path, source, tier, copy).await?;
+    storage.forget_next_copy(path);
     let pending = blob.pending_copy();
     if pending.is_none() || storage.is_hierarchical(&path.container.account) {
         storage.raise_created(path, &blob, Api::CopyBlob, &call.origin);

@@ -33,9 +33,14 @@ impl Storage {
         self.next_copies.lock().unwrap_or_else(PoisonError::into_inner).insert(path, next);
     }
 
-    /// What was decided, which then has had its effect.
-    pub fn take_next_copy(&self, path: &BlobPath) -> Option<NextCopy> {
-        self.next_copies.lock().unwrap_or_else(PoisonError::into_inner).remove(path)
+    /// What was decided, if anything was.
+    pub fn next_copy(&self, path: &BlobPath) -> Option<NextCopy> {
+        self.next_copies.lock().unwrap_or_else(PoisonError::into_inner).get(path).cloned()
+    }
+
+    /// A copy has begun: the decision about it has had its effect.
+    pub fn forget_next_copy(&self, path: &BlobPath) {
+        self.next_copies.lock().unwrap_or_else(PoisonError::into_inner).remove(path);
     }
 
     /// Ends a pending copy when it is due.

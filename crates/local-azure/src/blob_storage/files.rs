@@ -25,6 +25,8 @@ use crate::inside::{BlobFile, BlobFileError, BlobFiles};
 
 /// The longest blob that is read as a whole: manifests and playlists are far shorter.
 const READ_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// The longest block blob there can be: 50,000 blocks of 4,000 MiB.
+const BLOB_BYTES_MAX: u64 = 50_000 * 4000 * 1024 * 1024;
 /// How much of a file is read at a time.
 const CHUNK_BYTES: usize = 256 * 1024;
 
@@ -46,7 +48,7 @@ impl BlobStorage {
         chunks: impl stream::Stream<Item = Result<Bytes, E>>,
         content_type: &str,
     ) -> Result<(), BlobFileError> {
-        let received = self.0.shelf.receive(chunks, 0, u64::MAX).await;
+        let received = self.0.shelf.receive(chunks, 0, BLOB_BYTES_MAX).await;
         let received = received.map_err(|error| as_file_error(path, &error))?;
         let headers = ContentHeaders {
             content_type: Some(content_type.to_owned()),

@@ -56,15 +56,16 @@ pub async fn serve(State(storage): State<Arc<Storage>>, request: Request) -> Res
     response
 }
 
-async fn handle(storage: &Arc<Storage>, parts: &request::Parts, body: Body, request_id: &str) -> Answer {
-    match admit(storage, parts, request_id) {
-        Ok((operation, call)) => perform(storage, operation, &call, body).await,
-        Err(refusal) => {
-            // Whether the rest comes or not, the answer is the refusal.
-            let _ = tokio::time::timeout(DRAIN_MAX, drain(body)).await;
-            Err(refusal)
-        }
+async fn handle(storage: &Arc<Storage>, parts: &request::Parts, mut body: Body, request_id: &str) -> Answer {
+    let answer = match admit(storage, parts, request_id) {
+        Ok((operation, call)) => perform(storage, operation, &call, &mut body).await,
+        Err(refusal) => Err(refusal),
+    };
+    if answer.is_err() {
+        // Whether the rest comes or not, the answer is the refusal.
+        let _ = tokio::time::timeout(DRAIN_MAX, drain(body)).await;
     }
+    answer
 }
 
 /// Finds out what is asked and by whom, and refuses what must not be.
@@ -107,7 +108,7 @@ fn verify_version(version: Option<&str>) -> Result<(), StorageError> {
     }
 }
 
-async fn perform(storage: &Arc<Storage>, operation: Operation, call: &Call, body: Body) -> Answer {
+async fn perform(storage: &Arc<Storage>, operation: Operation, call: &Call, body: &mut Body) -> Answer {
     match operation {
         Operation::Service(operation) => perform_service(storage, operation, call, body).await,
         Operation::Container(path, operation) => match operation {
@@ -141,7 +142,12 @@ async fn perform(storage: &Arc<Storage>, operation: Operation, call: &Call, body
     }
 }
 
-async fn perform_service(storage: &Storage, operation: ServiceOperation, call: &Call, body: Body) -> Answer {
+async fn perform_service(
+    storage: &Storage,
+    operation: ServiceOperation,
+    call: &Call,
+    body: &mut Body,
+) -> Answer {
     match operation {
         ServiceOperation::ListContainers => list_containers::list(storage, call),
         ServiceOperation::GetProperties => Ok(service::get_properties()),

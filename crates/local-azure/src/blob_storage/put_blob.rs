@@ -2,6 +2,7 @@
 
 use axum::body::Body;
 use http::{Response, StatusCode};
+use http_body_util::BodyDataStream;
 
 use super::blob::Blob;
 use super::call::Call;
@@ -18,14 +19,14 @@ use super::storage::{Draft, Storage};
 const BODY_BYTES_MAX: u64 = 5000 * 1024 * 1024;
 
 /// Put Blob.
-pub async fn put(storage: &Storage, call: &Call, path: &BlobPath, body: Body) -> Answer {
-    let bytes = call.body_bytes(&body)?;
+pub async fn put(storage: &Storage, call: &Call, path: &BlobPath, body: &mut Body) -> Answer {
+    let bytes = call.body_bytes(body)?;
     if bytes > BODY_BYTES_MAX {
         return Err(error::REQUEST_BODY_TOO_LARGE);
     }
     let headers = ContentHeaders::read_upload(&call.headers);
     let (metadata, tier, terms) = (read_metadata(&call.headers)?, call.tier()?, call.terms()?);
-    let received = storage.shelf.receive(body.into_data_stream(), bytes, BODY_BYTES_MAX).await?;
+    let received = storage.shelf.receive(BodyDataStream::new(body), bytes, BODY_BYTES_MAX).await?;
     // The blob's own MD5 header counts more than the request's.
     let md5 = headers.content_md5.as_deref().or(call.header("content-md5"));
     received.sums.verify(md5, call.header("x-ms-content-crc64"))?;

@@ -54,7 +54,7 @@ pub fn get_account_information(storage: &Storage, call: &Call) -> Answer {
 }
 
 /// Get User Delegation Key.
-pub async fn get_user_delegation_key(storage: &Storage, call: &Call, body: Body) -> Answer {
+pub async fn get_user_delegation_key(storage: &Storage, call: &Call, body: &mut Body) -> Answer {
     let Caller::Bearer(identity) = &call.caller else { return Err(error::INVALID_TOKEN) };
     let body = xml::small_body(body, KEY_BODY_BYTES_MAX).await?;
     let document = xml::parse(&body, "KeyInfo")?;

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
 
 use super::blob::{Blob, BlobCopy, ChosenTier, Container, Entry, Tier};
@@ -188,10 +190,16 @@ impl Storage {
         folder.save_container(path, present).await.map_err(|e| error::disk_failed(&e))
     }
 
+    /// The time of day after a while; never so late that it could not be written.
+    pub fn time_after(&self, wait: Duration) -> OffsetDateTime {
+        let wait = time::Duration::try_from(wait).unwrap_or(time::Duration::MAX);
+        self.settings.clock.now().saturating_add(wait)
+    }
+
     /// Does something when its time has come, unless the service has gone by then.
     pub fn at<F: Future<Output = ()> + Send>(
         self: &Arc<Self>,
-        due: time::OffsetDateTime,
+        due: OffsetDateTime,
         work: impl FnOnce(Arc<Self>) -> F + Send + 'static,
     ) {
         let wait = (due - self.settings.clock.now()).try_into().unwrap_or_default();

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
+use time::OffsetDateTime;
 
 use super::blob::{Blob, ChosenTier, Priority, Rehydrating, Tier};
 use super::call::Call;
@@ -18,8 +19,10 @@ enum Effect {
     None,
     /// The blob has left this tier.
     Changed(Tier),
-    /// It will take its time.
+    /// It takes its time, and somebody must see to its end.
     Pending,
+    /// It takes its time as before.
+    StillPending,
 }
 
 /// Set Blob Tier. Neither ETag nor last-modified time change.
@@ -44,6 +47,7 @@ pub async fn set(storage: &Arc<Storage>, call: &Call, path: &BlobPath) -> Answer
             storage.watch_rehydration(path, snapshot, &blob);
             Ok(answer(StatusCode::ACCEPTED))
         }
+        Effect::StillPending => Ok(answer(StatusCode::ACCEPTED)),
     }
 }
 
@@ -55,24 +59,35 @@ fn apply(
     priority: Priority,
 ) -> Result<Effect, StorageError> {
     let previous = blob.tier();
-    let now = storage.settings.clock.now();
-    let due = now + storage.rehydration_time(priority);
+    let due = storage.time_after(storage.rehydration_time(priority));
     if let Some(rehydrating) = &mut blob.rehydrating {
-        if rehydrating.to != tier {
-            return Err(error::BLOB_BEING_REHYDRATED);
-        }
-        // A priority can be raised, not lowered.
-        rehydrating.priority = rehydrating.priority.max(priority);
-        rehydrating.due = rehydrating.due.min(due);
-        return Ok(Effect::Pending);
+        return hurry(rehydrating, tier, priority, due);
     }
     if previous == Tier::Archive && tier != Tier::Archive {
         blob.rehydrating = Some(Rehydrating { to: tier, priority, due, origin: call.origin.clone() });
         return Ok(Effect::Pending);
     }
     let chosen = blob.tier.filter(|chosen| chosen.tier == tier);
-    blob.tier = Some(chosen.unwrap_or(ChosenTier { tier, since: now }));
+    blob.tier = Some(chosen.unwrap_or(ChosenTier { tier, since: storage.settings.clock.now() }));
     Ok(if previous == tier { Effect::None } else { Effect::Changed(previous) })
+}
+
+/// A rehydration under way can be given a higher priority, but neither a lower one nor another tier.
+fn hurry(
+    rehydrating: &mut Rehydrating,
+    tier: Tier,
+    priority: Priority,
+    due: OffsetDateTime,
+) -> Result<Effect, StorageError> {
+    if rehydrating.to != tier {
+        return Err(error::BLOB_BEING_REHYDRATED);
+    }
+    if priority <= rehydrating.priority {
+        return Ok(Effect::StillPending);
+    }
+    rehydrating.priority = priority;
+    rehydrating.due = rehydrating.due.min(due);
+    Ok(Effect::Pending)
 }
 
 impl Storage {

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use axum::body::Body;
 use bytes::Bytes;
+use http_body_util::{BodyExt as _, Collected, Limited};
 use roxmltree::{Document, Node};
 
 use super::error::{self, StorageError};
@@ -79,8 +80,9 @@ fn can_be_in_xml(char: char) -> bool {
 }
 
 /// Reads a small body, refusing a longer one.
-pub async fn small_body(body: Body, bytes_max: usize) -> Result<Bytes, StorageError> {
-    axum::body::to_bytes(body, bytes_max).await.map_err(|_| error::REQUEST_BODY_TOO_LARGE)
+pub async fn small_body(body: &mut Body, bytes_max: usize) -> Result<Bytes, StorageError> {
+    let body = Limited::new(body, bytes_max).collect().await;
+    body.map(Collected::to_bytes).map_err(|_| error::REQUEST_BODY_TOO_LARGE)
 }
 
 /// Reads a document whose root has this name.

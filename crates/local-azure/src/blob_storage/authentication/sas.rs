@@ -24,6 +24,9 @@ const OVERRIDES: [(&str, &str); 5] = [
     ("rsct", "content-type"),
 ];
 
+/// Why a SAS is refused whose signature is not ours.
+const NO_MATCH: &str = "Signature did not match.";
+
 /// What a SAS lets its holder do.
 #[derive(Clone, Debug)]
 pub struct Grant {
@@ -72,56 +75,60 @@ pub fn verify(
     query: &Query,
     headers: &HeaderMap,
 ) -> Result<Grant, StorageError> {
-    let now = storage.settings.clock.now();
-    let account = target.account();
-    let (signed, reach) = if query.get("srt").is_some() {
-        let reach = Reach::Account {
-            services: query.text("ss").to_owned(),
-            resource_types: query.text("srt").to_owned(),
-        };
-        (Some((account_keys(account).to_vec(), account_text(account, query))), reach)
+    let grant = if query.get("srt").is_some() {
+        verify_signature(query, &account_keys(target.account()), &account_text(target.account(), query))?;
+        Grant {
+            reach: account_reach(query),
+            overrides: Vec::new(),
+            ..grant(storage, query, &Policy::default())?
+        }
     } else if query.get("skoid").is_some() {
-        (delegated(now, target, query, headers)?, Reach::Resource)
+        let key = verify_delegation(storage, query)?;
+        let text = delegated_text(&resource(target, query)?, query, headers);
+        verify_signature(query, &[key.value(target.account())], &text)?;
+        grant(storage, query, &Policy::default())?
     } else {
-        let text = resource(target, query).map(|resource| service_text(&resource, query));
-        (text.map(|text| (account_keys(account).to_vec(), text)), Reach::Resource)
+        let text = service_text(&resource(target, query)?, query);
+        verify_signature(query, &account_keys(target.account()), &text)?;
+        grant(storage, query, &stored_policy(storage, target, query)?)?
     };
+    verify_protocol(storage, query)?;
+    Ok(grant)
+}
+
+fn verify_signature(query: &Query, keys: &[String], text: &str) -> Result<(), StorageError> {
     // A space can only have been a plus that was not encoded.
     let signature = query.text("sig").replace(' ', "+");
-    match signed {
-        Some((keys, text)) if is_signed_by(&keys, &text, &signature) => {}
-        _ => return Err(error::unauthenticated("Signature did not match.")),
-    }
-    let policy = stored_policy(storage, target, query)?;
-    let text =
-        |name, stored: Option<&String>| query.get(name).or(stored.map(String::as_str)).map(str::to_owned);
-    let expiry = text("se", policy.expiry.as_ref()).unwrap_or_default();
-    let expiry = verify_time(now, text("st", policy.start.as_ref()).as_deref(), &expiry)?;
-    verify_protocol(storage, query)?;
-    let given =
-        |(name, header): &(&str, &'static str)| query.get(name).map(|value| (*header, value.to_owned()));
+    if is_signed_by(keys, text, &signature) { Ok(()) } else { Err(error::unauthenticated(NO_MATCH)) }
+}
+
+/// What a SAS with a good signature grants at this time; a policy fills in what it leaves out.
+fn grant(storage: &Storage, query: &Query, policy: &Policy) -> Result<Grant, StorageError> {
+    let text = |name: &str, stored: &Option<String>| {
+        query.get(name).or(stored.as_deref()).unwrap_or_default().to_owned()
+    };
+    let (start, expiry) = (text("st", &policy.start), text("se", &policy.expiry));
+    let given = |(name, header): &(&str, &'static str)| Some((*header, query.get(name)?.to_owned()));
     Ok(Grant {
-        permissions: text("sp", policy.permission.as_ref()).unwrap_or_default(),
-        expiry,
+        permissions: text("sp", &policy.permission),
+        expiry: verify_time(storage.settings.clock.now(), &start, &expiry)?,
         overrides: OVERRIDES.iter().filter_map(given).collect(),
-        reach,
+        reach: Reach::Resource,
     })
 }
 
-/// Keys and text of a SAS that a user delegation key signs.
-fn delegated(
-    now: OffsetDateTime,
-    target: &Target,
-    query: &Query,
-    headers: &HeaderMap,
-) -> Result<Option<(Vec<String>, String)>, StorageError> {
+fn account_reach(query: &Query) -> Reach {
+    Reach::Account { services: query.text("ss").to_owned(), resource_types: query.text("srt").to_owned() }
+}
+
+/// The user delegation key that signed a SAS, if it is good now and for blobs.
+fn verify_delegation(storage: &Storage, query: &Query) -> Result<DelegationKey, StorageError> {
     let key = DelegationKey::of_sas(query);
-    verify_time(now, Some(&key.start), &key.expiry)?;
-    if key.service != "b" || query.get("si").is_some() {
-        return Err(error::unauthenticated("The user delegation key cannot be used for this."));
+    verify_time(storage.settings.clock.now(), &key.start, &key.expiry)?;
+    match key.service == "b" && query.get("si").is_none() {
+        true => Ok(key),
+        false => Err(error::unauthenticated("The user delegation key cannot be used for this.")),
     }
-    let text = resource(target, query).map(|resource| delegated_text(&resource, query, headers));
-    Ok(text.map(|text| (vec![key.value(target.account())], text)))
 }
 
 /// The policy a SAS names, from the container it is stored with.
@@ -129,30 +136,23 @@ fn stored_policy(storage: &Storage, target: &Target, query: &Query) -> Result<Po
     let (Some(id), Some(container)) = (query.get("si"), target.container()) else {
         return Ok(Policy::default());
     };
-    let find = storage.with_container(container, |container| {
-        Ok(container.policies.iter().find(|policy| policy.id == id).cloned())
+    let unknown = || error::unauthenticated("The signed identifier names no stored access policy.");
+    let found = storage.with_container(container, |container| {
+        container.policies.iter().find(|policy| policy.id == id).cloned().ok_or_else(unknown)
     });
-    find.ok()
-        .flatten()
-        .ok_or_else(|| error::unauthenticated("The signed identifier names no stored access policy."))
+    found.map_err(|_| unknown())
 }
 
-/// Refuses what is not valid yet, not valid any more or has no end.
-fn verify_time(
-    now: OffsetDateTime,
-    start: Option<&str>,
-    expiry: &str,
-) -> Result<OffsetDateTime, StorageError> {
+/// Refuses what is not valid yet, not valid any more or has no end. Without a start it has been valid all along.
+fn verify_time(now: OffsetDateTime, start: &str, expiry: &str) -> Result<OffsetDateTime, StorageError> {
     let malformed = || error::unauthenticated("Signed start or expiry is missing or not well formed.");
     let end = dates::parse_iso(expiry).ok_or_else(malformed)?;
-    let start = start.filter(|start| !start.is_empty());
-    let begin = start.map(|start| dates::parse_iso(start).ok_or_else(malformed)).transpose()?;
-    if now < end && begin.is_none_or(|begin| begin <= now) {
+    let begin = if start.is_empty() { now } else { dates::parse_iso(start).ok_or_else(malformed)? };
+    if begin <= now && now < end {
         return Ok(end);
     }
     Err(error::unauthenticated(format!(
-        "Signature not valid in the specified time frame: Start [{}] - Expiry [{expiry}] - Current [{}]",
-        start.unwrap_or_default(),
+        "Signature not valid in the specified time frame: Start [{start}] - Expiry [{expiry}] - Current [{}]",
         dates::http_date(now),
     )))
 }
@@ -165,19 +165,20 @@ fn verify_protocol(storage: &Storage, query: &Query) -> Result<(), StorageError>
     }
 }
 
-/// The canonical name of what a SAS is about: nothing when it cannot be about this target.
-fn resource(target: &Target, query: &Query) -> Option<String> {
-    let container = target.container()?;
+/// The canonical name of what a SAS is about. One that cannot be about this target cannot have a good signature.
+fn resource(target: &Target, query: &Query) -> Result<String, StorageError> {
+    let no_match = || error::unauthenticated(NO_MATCH);
+    let container = target.container().ok_or_else(no_match)?;
     let whole = format!("/blob/{}/{}", container.account, container.name);
     match (query.text("sr"), target) {
-        ("c", _) => Some(whole),
-        ("b" | "bs", Target::Blob(blob)) => Some(format!("{whole}/{}", blob.name)),
+        ("c", _) => Ok(whole),
+        ("b" | "bs", Target::Blob(blob)) => Ok(format!("{whole}/{}", blob.name)),
         ("d", Target::Blob(blob)) => {
-            let depth = query.get("sdd")?.parse().ok()?;
+            let depth = query.text("sdd").parse().map_err(|_| no_match())?;
             let directory: Vec<_> = blob.name.split('/').take(depth).collect();
-            Some(format!("{whole}/{}", directory.join("/")))
+            Ok(format!("{whole}/{}", directory.join("/")))
         }
-        _ => None,
+        _ => Err(no_match()),
     }
 }
 
@@ -215,10 +216,6 @@ fn service_text(resource: &str, query: &Query) -> String {
 /// "Create a user delegation SAS".
 fn delegated_text(resource: &str, query: &Query, headers: &HeaderMap) -> String {
     let version = query.text("sv");
-    let signed_headers = signed(query.text("srh"), |name| header(headers, name)).map(|line| line + "\n");
-    let signed_headers: String = signed_headers.collect();
-    let signed_query: String =
-        signed(query.text("srq"), |name| query.get(name)).map(|line| "\n".to_owned() + &line).collect();
     let mut lines = vec![query.text("sp"), query.text("st"), query.text("se"), resource];
     lines.extend(["skoid", "sktid", "skt", "ske", "sks", "skv"].map(|name| query.text(name)));
     if version >= "2020-02-10" {
@@ -232,6 +229,10 @@ fn delegated_text(resource: &str, query: &Query, headers: &HeaderMap) -> String 
     if version >= "2020-12-06" {
         lines.push(query.text("ses"));
     }
+    let signed_headers = values(query.text("srh"), |name| header(headers, name));
+    let signed_headers: String = signed_headers.iter().map(|pair| format!("{pair}\n")).collect();
+    let signed_query = values(query.text("srq"), |name| query.get(name));
+    let signed_query: String = signed_query.iter().map(|pair| format!("\n{pair}")).collect();
     if version >= "2026-04-06" {
         lines.extend([signed_headers.as_str(), signed_query.as_str()]);
     }
@@ -240,9 +241,7 @@ fn delegated_text(resource: &str, query: &Query, headers: &HeaderMap) -> String 
 }
 
 /// `name:value` for every name in a list, with the value the request has.
-fn signed<'a>(names: &str, value: impl Fn(&str) -> Option<&'a str>) -> impl Iterator<Item = String> {
-    let names: Vec<&str> = names.split(',').filter(|name| !name.is_empty()).collect();
-    let lines: Vec<_> =
-        names.into_iter().map(|name| format!("{name}:{}", value(name).unwrap_or_default())).collect();
-    lines.into_iter()
+fn values<'a>(names: &str, value: impl Fn(&str) -> Option<&'a str>) -> Vec<String> {
+    let names = names.split(',').filter(|name| !name.is_empty());
+    names.map(|name| format!("{name}:{}", value(name).unwrap_or_default())).collect()
 }

@@ -1,9 +1,14 @@
 //! What all answers have in common, and requests no operation is asked for.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use axum::body::Body;
+use futures_util::{StreamExt as _, stream};
 use http::{Method, StatusCode};
 use local_azure::faults::Fault;
 
-use super::Cloud;
+use super::{BLOCK_BLOB, Cloud};
 
 #[tokio::test(start_paused = true)]
 async fn every_answer_carries_its_ids_version_and_date() {
@@ -135,4 +140,25 @@ async fn the_service_misbehaves_on_request() {
     cloud.faults.next(1, Fault::Refuse(StatusCode::SERVICE_UNAVAILABLE, Some(3)), |_| true);
     assert_eq!(cloud.head("/inbox/reels?restype=container").await.status, 503);
     assert_eq!(cloud.head("/inbox/reels?restype=container").await.status, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_body_is_read_so_that_its_sender_reads_the_refusal() {
+    let cloud = Cloud::with_container().await;
+    for ask in [
+        cloud.put("/inbox/reels/b").with([BLOCK_BLOB]).anonymously(),
+        cloud.put("/inbox/reels/b").with([BLOCK_BLOB, ("x-ms-meta-1st", "x")]),
+        cloud.put("/inbox/reels/b?comp=block&blockid=!").with([BLOCK_BLOB]),
+    ] {
+        let left = Arc::new(AtomicU32::new(1000));
+        let count = left.clone();
+        let chunks = stream::repeat_with(move || {
+            count.fetch_sub(1, Ordering::Relaxed);
+            Ok::<_, std::io::Error>("0123456789")
+        });
+        let body = Body::from_stream(chunks.take(1000));
+        let refused = ask.with([("content-length", "10000")]).body(body).await;
+        assert!((400..500).contains(&refused.status));
+        assert_eq!(left.load(Ordering::Relaxed), 0);
+    }
 }

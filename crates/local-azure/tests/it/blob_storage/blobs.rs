@@ -157,8 +157,9 @@ async fn metadata_against_the_rules_is_refused() {
 #[tokio::test(start_paused = true)]
 async fn a_write_says_how_long_it_is_and_is_not_too_long() {
     let cloud = Cloud::with_container().await;
-    let endless =
-        axum::body::Body::from_stream(futures_util::stream::repeat_with(|| Ok::<_, std::io::Error>("x")));
+    let mebibyte = bytes::Bytes::from(vec![0; 1 << 20]);
+    let endless = futures_util::stream::repeat_with(move || Ok::<_, std::io::Error>(mebibyte.clone()));
+    let endless = axum::body::Body::from_stream(endless);
     let unknown = cloud.put("/inbox/reels/b").with([BLOCK_BLOB]).body(endless).await;
     assert_eq!(unknown.refusal(), (411, "MissingContentLengthHeader"));
     let too_long = cloud.put("/inbox/reels/b").with([BLOCK_BLOB, ("content-length", "5242880001")]).await;

@@ -285,3 +285,47 @@ async fn a_user_delegation_key_is_for_token_holders_and_a_week_at_most() {
     assert_eq!(ask("soon").await.refusal(), (400, "InvalidXmlNodeValue"));
     assert_eq!(ask(LATER).anonymously().await.refusal(), (403, "AuthenticationFailed"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_user_delegation_sas_may_be_for_a_directory_or_for_certain_requests() {
+    let cloud = cloud().await;
+    let key = delegation_key(&cloud).await;
+    let value = |tag: &str| key.texts(tag).remove(0);
+    let about_key =
+        ["SignedOid", "SignedTid", "SignedStart", "SignedExpiry", "SignedService", "SignedVersion"];
+    let about_key = about_key.map(value);
+    let sas = |resource: &str, kind: &str, requests: &str, more: &[(&str, &str)]| {
+        let text = format!(
+            "r\n\n{LATER}\n{resource}\n{}\n\n\n\n\n\n\n\n2026-04-06\n{kind}\n\n\n{requests}\n\n\n\n\n",
+            about_key.join("\n")
+        );
+        let names = ["skoid", "sktid", "skt", "ske", "sks", "skv"];
+        let mut all = vec![("sv", "2026-04-06"), ("sr", kind), ("sp", "r"), ("se", LATER)];
+        all.extend(names.into_iter().zip(about_key.iter().map(String::as_str)));
+        all.extend(more);
+        let signature = sign(&value("Value"), &text);
+        all.push(("sig", &signature));
+        query(&all)
+    };
+    let directory = sas("/blob/inbox/reels/a b", "d", "\n", &[("sdd", "1")]);
+    assert_eq!(get(&cloud, "/inbox/reels/a%20b/%C3%A9", &directory).await.text(), "x");
+    assert_eq!(get(&cloud, "/inbox/reels/b", &directory).await.refusal(), (403, "AuthenticationFailed"));
+    let requests = "x-show:17\n\n\ntimeout:30";
+    let certain = sas("/blob/inbox/reels/b", "b", requests, &[("srh", "x-show"), ("srq", "timeout")]);
+    assert_eq!(get(&cloud, "/inbox/reels/b", &certain).await.refusal(), (403, "AuthenticationFailed"));
+    let as_signed = cloud.get(&format!("/inbox/reels/b?timeout=30&{certain}")).anonymously();
+    assert_eq!(as_signed.with([("x-show", "17")]).await.text(), "y");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_signature_does_not_cover_has_no_effect() {
+    let cloud = cloud().await;
+    let policies = "<SignedIdentifiers><SignedIdentifier><Id>all</Id><AccessPolicy><Permission>rwdl</Permission>\
+                    </AccessPolicy></SignedIdentifier></SignedIdentifiers>";
+    assert_eq!(cloud.put("/inbox/reels?restype=container&comp=acl").body(policies).await.status, 200);
+    let text = format!("inbox\n\nb\no\n\n{LATER}\n\n\n2025-11-05\n\n");
+    let signature = sign(&cloud.storage.account_key("inbox").unwrap(), &text);
+    let sas = query(&[("sv", "2025-11-05"), ("ss", "b"), ("srt", "o"), ("se", LATER), ("sig", &signature)]);
+    let widened = get(&cloud, "/inbox/reels/b", &format!("{sas}&si=all&rsct=text%2Fhtml")).await;
+    assert_eq!(widened.refusal(), (403, "AuthorizationPermissionMismatch"));
+}
