@@ -89,15 +89,18 @@ fn slice(bytes: &Bytes, range: Range<u64>) -> Bytes {
 
 /// All of a blob's bytes: its parts one after the other.
 #[derive(Clone, Debug, Default)]
-pub struct Content(Arc<[Part]>);
+pub struct Content {
+    parts: Arc<[Part]>,
+    bytes: u64,
+}
 
 impl Content {
     pub fn parts(&self) -> &[Part] {
-        &self.0
+        &self.parts
     }
 
     pub fn bytes(&self) -> u64 {
-        self.0.iter().map(Part::bytes).sum()
+        self.bytes
     }
 
     /// The bytes in a range, read as they are asked for.
@@ -114,7 +117,7 @@ impl Content {
     fn pieces(&self, range: Range<u64>) -> Vec<(Part, Range<u64>)> {
         let mut pieces = Vec::new();
         let mut start = 0;
-        for part in self.0.iter() {
+        for part in self.parts.iter() {
             let end = start + part.bytes();
             let (from, to) = (range.start.max(start), range.end.min(end));
             if from < to {
@@ -128,7 +131,9 @@ impl Content {
 
 impl FromIterator<Part> for Content {
     fn from_iter<I: IntoIterator<Item = Part>>(parts: I) -> Self {
-        Self(parts.into_iter().collect())
+        let parts: Arc<[Part]> = parts.into_iter().collect();
+        let bytes = parts.iter().map(Part::bytes).sum();
+        Self { parts, bytes }
     }
 }
 
@@ -175,7 +180,8 @@ impl Shelf {
             let room = usize::try_from(expected_bytes.min(RESERVE_BYTES_MAX)).unwrap_or_default();
             return Ok(Writer::Memory(Vec::with_capacity(room)));
         };
-        // Content is older than the blob it becomes, and new stamps are later than those of all kept blobs: the name is free.
+        // Content is older than the blob it becomes, and a new stamp is later than those of all kept blobs, so the
+        // name is free.
         let file = ContentFile::new(content.join(stamps.next().to_string()), closed.clone());
         let open = tokio::fs::File::create_new(file.path()).await?;
         Ok(Writer::File(file, open))

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use http::header::HOST;
 use http::{HeaderMap, StatusCode};
+use percent_encoding::{CONTROLS, utf8_percent_encode};
 use time::OffsetDateTime;
 
 use super::authentication::{self, Caller};
@@ -105,11 +106,11 @@ fn as_source_error(error: StorageError) -> StorageError {
     }
 }
 
-/// The URL without its query: a SAS is nobody else's business. A snapshot stays named.
+/// The URL as a header can carry it, without its query: a SAS is nobody else's business. A snapshot stays named.
 fn public_url(url: &str, snapshot: Option<&str>) -> String {
-    let url = url.split(['?', '#']).next().unwrap_or_default();
+    let url = utf8_percent_encode(url.split(['?', '#']).next().unwrap_or_default(), CONTROLS);
     match snapshot {
         Some(time) => format!("{url}?snapshot={time}"),
-        None => url.to_owned(),
+        None => url.to_string(),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, PoisonError};
 
-use super::blob::{Blob, BlobCopy, CopyState};
+use super::blob::{Blob, BlobCopy, CopyState, Entry};
 use super::error::{self, StorageError};
 use super::events::Api;
 use super::path::BlobPath;
@@ -124,22 +124,23 @@ impl Storage {
     /// Takes up what an earlier process left unfinished.
     pub fn resume(self: &Arc<Self>) {
         for account in self.accounts() {
-            let containers = account.lock();
-            for (container, path) in
-                containers.iter().flat_map(|(name, c)| c.blobs.iter().map(move |b| (name, b)))
-            {
-                let (name, entry) = path;
-                let path = BlobPath::new(&account.settings.name, container, name);
-                if let Some(copy) = entry.blob.as_ref().and_then(|blob| blob.pending_copy()) {
-                    self.watch_copy(&path, copy);
-                }
-                if let Some(blob) = &entry.blob {
-                    self.watch_rehydration(&path, None, blob);
-                }
-                for (time, snapshot) in &entry.snapshots {
-                    self.watch_rehydration(&path, Some(time), snapshot);
+            for (container, all) in account.lock().iter() {
+                for (name, entry) in &all.blobs {
+                    self.resume_entry(&BlobPath::new(&account.settings.name, container, name), entry);
                 }
             }
+        }
+    }
+
+    fn resume_entry(self: &Arc<Self>, path: &BlobPath, entry: &Entry) {
+        if let Some(blob) = &entry.blob {
+            self.watch_rehydration(path, None, blob);
+            if let Some(copy) = blob.pending_copy() {
+                self.watch_copy(path, copy);
+            }
+        }
+        for (time, snapshot) in &entry.snapshots {
+            self.watch_rehydration(path, Some(time), snapshot);
         }
     }
 }

@@ -40,7 +40,8 @@ impl Stamp {
         dates::iso_ticks(self.time())
     }
 
-    /// The `sequencer` of an event: later events compare greater as text.
+    /// The `sequencer` of an event, in the form Azure's have: later events compare greater as text. Its first half
+    /// tells in Azure which log the event is from; here there is one.
     pub fn sequencer(self) -> String {
         format!("{:032X}{:016x}", 1, self.0)
     }
