@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use local_azure::blob_storage::{CopyPace, NextCopy};
 
-use super::{Answer, BLOCK_BLOB, Cloud, query, sign};
+use super::{Answer, BLOCK_BLOB, Cloud, pair, query, sign};
 
 /// Ten bytes a second, with the blob `/inbox/reels/source` of a hundred bytes and a container in the other account.
 async fn slow_cloud() -> Cloud {
@@ -27,10 +27,6 @@ async fn state(cloud: &Cloud, path: &str) -> (String, String) {
 
 async fn seconds(seconds: u64) {
     tokio::time::sleep(Duration::from_secs(seconds)).await;
-}
-
-fn pair(one: &str, other: &str) -> (String, String) {
-    (one.to_owned(), other.to_owned())
 }
 
 #[tokio::test(start_paused = true)]

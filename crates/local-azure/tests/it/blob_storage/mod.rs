@@ -224,6 +224,11 @@ fn hours(hours: u64) -> Duration {
     Duration::from_secs(hours * 3600)
 }
 
+/// Two texts to compare two texts with.
+fn pair(one: &str, other: &str) -> (String, String) {
+    (one.to_owned(), other.to_owned())
+}
+
 /// A token with these claims, which nobody signed.
 fn bearer(claims: &str) -> String {
     let [header, claims, signature] =

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Answer, BLOCK_BLOB, Cloud, hours};
+use super::{Answer, BLOCK_BLOB, Cloud, hours, pair};
 
 async fn set_tier(cloud: &Cloud, tier: &str) -> Answer {
     cloud
@@ -22,10 +22,6 @@ async fn archived() -> Cloud {
 async fn tier(cloud: &Cloud) -> (String, String) {
     let there = cloud.head("/inbox/reels/b").await;
     (there.header("x-ms-access-tier").to_owned(), there.header("x-ms-archive-status").to_owned())
-}
-
-fn pair(one: &str, other: &str) -> (String, String) {
-    (one.to_owned(), other.to_owned())
 }
 
 #[tokio::test(start_paused = true)]
