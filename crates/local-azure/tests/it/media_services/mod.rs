@@ -5,10 +5,15 @@
 mod admission;
 mod assets;
 mod cancelling;
+mod encoding;
+mod encoding_copies;
+mod encoding_failures;
+mod encoding_presets;
 mod events;
 mod jobs;
 mod lists;
 mod outcomes;
 mod queue;
+mod studio;
 mod transforms;
 mod world;

@@ -38,7 +38,7 @@ pub struct World {
     pub storage: Arc<Storage>,
     pub events: Arc<Events>,
     pub west_faults: Faults,
-    _scratch: Scratch,
+    scratch: Scratch,
 }
 
 /// How a world differs from the usual one.
@@ -96,11 +96,24 @@ impl World {
             endpoint: "https://media.local".to_owned(),
             strict_auth: options.strict_auth,
         });
-        Self { service: Some(service), storage, events, west_faults, _scratch: scratch }
+        Self { service: Some(service), storage, events, west_faults, scratch }
     }
 
     pub fn service(&self) -> &MediaServices {
         self.service.as_ref().unwrap()
+    }
+
+    /// Lets go of the service, as a program does that ends.
+    pub fn drop_service(&mut self) {
+        self.service = None;
+    }
+
+    /// The names of all files the encoder has in work.
+    pub fn scratch_files(&self) -> Vec<String> {
+        let Ok(folders) = std::fs::read_dir(self.scratch.0.join("encoding")) else { return Vec::new() };
+        let files =
+            folders.flatten().flat_map(|folder| std::fs::read_dir(folder.path()).into_iter().flatten());
+        files.flatten().map(|file| file.file_name().into_string().unwrap()).collect()
     }
 
     /// Sends a request below a path and reads its answer.
