@@ -57,14 +57,12 @@ async fn work(account: &Account, task: &Task, bench: &Bench<'_>, unfinished: &Un
             continue;
         }
         let outcome = make(account, task, bench, index, &mut media, unfinished).await;
-        let ended = change(account, &task.key, |job, now, events| {
-            let succeeded = outcome.is_ok();
-            job.end_output(index, outcome, now, events) && succeeded
-        });
-        if ended == Some(true) {
-            unfinished.keep();
-        } else {
+        if outcome.is_err() {
             unfinished.discard(&*account.environment.blobs).await;
+        }
+        let end = |job: &mut Job, now, events: &mut _| job.end_output(index, outcome, now, events);
+        if change(account, &task.key, end) == Some(true) {
+            unfinished.keep();
         }
     }
 }

@@ -16,7 +16,7 @@ async fn code_of(preset: &str, name: &str, prepare: impl FnOnce(&World)) -> Stri
     let world = studio();
     prepare(&world);
     let job = encode_input(&world, built_in(preset), clip(name, None, None)).await;
-    assert_eq!(world.scratch_files(), [""; 0]);
+    world.cleared_up().await;
     failed(&world, &job).0
 }
 

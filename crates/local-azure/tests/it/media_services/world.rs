@@ -116,6 +116,15 @@ impl World {
         files.flatten().map(|file| file.file_name().into_string().unwrap()).collect()
     }
 
+    /// Waits until the encoder has cleared up, which it does within three seconds of whatever ended its work.
+    pub async fn cleared_up(&self) {
+        let begun = std::time::Instant::now();
+        while !self.scratch_files().is_empty() {
+            assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", self.scratch_files());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     /// Sends a request below a path and reads its answer.
     pub async fn call(&self, method: &str, path: &str, body: &Value) -> (StatusCode, Value) {
         let answer = self.send(method, path, body, Some("Bearer a.b.c")).await;
