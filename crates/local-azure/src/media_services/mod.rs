@@ -1,1 +1,116 @@
-//! The local Media Services.
+//! The local Media Services: the Azure Media Services v3 dialect, with jobs that really encode. Holds no media itself:
+//! files come from and go to Blob Storage.
+//!
+//! One request walks `routes` → `admission` → `assets`, `transforms` or `jobs`; a job then walks `jobs::queue` →
+//! `jobs::run` → `ffmpeg` (or `scripted`), and every change of its state becomes events on the way.
+
+mod account;
+mod admission;
+mod answer;
+mod assets;
+mod ffmpeg;
+mod iso_duration;
+mod jobs;
+mod listing;
+mod presets;
+mod resource;
+mod routes;
+mod scripted;
+mod settings;
+mod transforms;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
+
+use crate::faults::Faults;
+use crate::ids::Ids;
+use account::Account;
+use admission::Admission;
+
+pub use ffmpeg::Ffmpeg;
+pub use jobs::{JobError, JobErrorCategory, JobErrorCode, JobErrorDetail, JobRetry};
+pub use scripted::{Script, Scripted, ScriptedOutput};
+pub use settings::{BlobLinks, BlobPlace, ContainerPermission, Encoder, RegionSettings, Settings};
+
+/// How long [`MediaServices::shutdown`] waits for encoders to die and scratch folders to go.
+const SHUTDOWN_MAX: Duration = Duration::from_secs(5);
+
+/// All regions' Media Services accounts. Cloning shares them; when the last clone and router are gone, running
+/// encoders are stopped.
+#[derive(Clone)]
+pub struct MediaServices(Arc<Inner>);
+
+struct Inner {
+    accounts: Vec<Arc<Account>>,
+    admission: Admission,
+    faults: Faults,
+    ids: Ids,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+    _stop_on_drop: DropGuard,
+}
+
+impl MediaServices {
+    /// Accounts without assets, transforms or jobs.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let admission =
+            Admission::new(settings.clock.clone(), settings.subscription.clone(), settings.strict_auth);
+        let (faults, ids) = (settings.faults.clone(), settings.ids.clone());
+        let accounts = account::of_regions(settings, &tasks, &stop);
+        let _stop_on_drop = stop.clone().drop_guard();
+        Self(Arc::new(Inner { accounts, admission, faults, ids, tasks, stop, _stop_on_drop }))
+    }
+
+    /// The service as a function from request to response, for all accounts.
+    pub fn router(&self) -> Router {
+        routes::router(self)
+    }
+
+    /// The ARM id of an account, which is the topic of its events, for example
+    /// `/subscriptions/s/resourceGroups/g/providers/Microsoft.Media/mediaservices/a`.
+    #[must_use]
+    pub fn account_id(&self, account: &str) -> Option<String> {
+        Some(self.account(account)?.id().to_owned())
+    }
+
+    /// The development key that `POST /auth/token` takes.
+    #[must_use]
+    pub fn api_key(&self) -> String {
+        self.0.admission.api_key()
+    }
+
+    /// Stops running encoders and waits until they are gone. Jobs keep their state.
+    pub async fn shutdown(&self) {
+        self.0.stop.cancel();
+        self.0.tasks.close();
+        if tokio::time::timeout(SHUTDOWN_MAX, self.0.tasks.wait()).await.is_err() {
+            tracing::warn!("an encoder did not stop in time");
+        }
+    }
+
+    fn accounts(&self) -> &[Arc<Account>] {
+        &self.0.accounts
+    }
+
+    fn account(&self, name: &str) -> Option<&Arc<Account>> {
+        self.0.accounts.iter().find(|account| account.name().eq_ignore_ascii_case(name))
+    }
+
+    fn admission(&self) -> &Admission {
+        &self.0.admission
+    }
+
+    fn faults(&self) -> &Faults {
+        &self.0.faults
+    }
+
+    fn ids(&self) -> &Ids {
+        &self.0.ids
+    }
+}

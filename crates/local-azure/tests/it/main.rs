@@ -2,3 +2,4 @@
 
 mod blob_storage;
 mod event_grid;
+mod media_services;

@@ -1,0 +1,160 @@
+//! The encoder that really encodes: one run of ffmpeg per job output, which decodes once for all of its files.
+//! Not the job around it.
+
+mod classify;
+mod command;
+mod filename;
+mod graph;
+mod ladder;
+mod media;
+mod plan;
+mod probe;
+mod process;
+mod progress;
+mod side_files;
+mod video_options;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use plan::{Plan, PlannedFile};
+use probe::Probed;
+use progress::Progress;
+
+use super::jobs::{Content, FetchedFile, JobError, JobErrorCode, OutputFile, Sources, Workspace};
+use super::presets::Preset;
+
+pub(super) use media::Media;
+
+/// A run that takes longer hangs, or should be cut into several jobs: 24 hours at real time is a day of media.
+const ENCODE_TIME_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+/// What rounding to whole frames and audio blocks may take away.
+const SHORTER_BY_MAX: Duration = Duration::from_secs(1);
+const SHORTER_BY_PART_MAX: f64 = 0.01;
+
+/// Where ffmpeg is and how it works.
+#[derive(Clone, Debug)]
+pub struct Ffmpeg {
+    /// The program, as a path or as a name to look up.
+    pub ffmpeg: PathBuf,
+    /// Its companion that looks into files.
+    pub ffprobe: PathBuf,
+    /// A folder for files in work. Each job has a folder of its own in it.
+    pub scratch: PathBuf,
+    /// How many seconds of media are read per second, to slow encoding down on purpose; `None` is as fast as it goes.
+    pub pace: Option<f64>,
+}
+
+impl Ffmpeg {
+    /// Looks into the fetched files and decides which of their tracks are used.
+    pub(super) async fn examine(&self, sources: Sources<FetchedFile>) -> Result<Media, JobError> {
+        media::examine(&self.ffprobe, sources).await
+    }
+
+    /// Makes what the preset says. `index` tells the files of a job's outputs apart; `report` hears percentages.
+    pub(super) async fn encode(
+        &self,
+        media: &Media,
+        preset: &Preset,
+        workspace: &Workspace,
+        index: usize,
+        report: &(dyn Fn(u8) + Sync),
+    ) -> Result<Vec<OutputFile>, JobError> {
+        let plan = plan::of(preset, media)?;
+        let scratch = Scratch { folder: workspace.folder(), index };
+        let arguments = command::arguments(media, &plan, self.pace, &scratch);
+        let mut progress = Progress::of(media);
+        let on_line = |line: &str| progress.read(line).into_iter().for_each(report);
+        let ended = process::run(&self.ffmpeg, &arguments, ENCODE_TIME_MAX, on_line).await?;
+        if ended.code != 0 {
+            return Err(classify::failure(&ended, workspace.folder()));
+        }
+        let mut files = self.finished_files(media, &plan, &scratch, &ended).await?;
+        files.extend(finished_images(&plan, &scratch, &ended)?);
+        Ok(files)
+    }
+
+    /// The files of tracks, each looked into, and what describes them.
+    async fn finished_files(
+        &self,
+        media: &Media,
+        plan: &Plan,
+        scratch: &Scratch<'_>,
+        ended: &process::Ended,
+    ) -> Result<Vec<OutputFile>, JobError> {
+        let mut described = Vec::with_capacity(plan.files.len());
+        for (number, file) in plan.files.iter().enumerate() {
+            let probed = probe::probe(&self.ffprobe, &scratch.file(number)).await?;
+            if is_too_short(file, &probed, media) {
+                return Err(classify::too_short(&file.name, ended, scratch.folder));
+            }
+            described.push((file, probed));
+        }
+        let finished = |(number, file): (usize, &PlannedFile)| OutputFile {
+            name: file.name.clone(),
+            content: Content::File(scratch.file(number)),
+            content_type: if file.videos.is_empty() { "audio/mp4" } else { "video/mp4" },
+        };
+        let mut files = plan.files.iter().enumerate().map(finished).collect::<Vec<_>>();
+        if !described.is_empty() {
+            files.extend(side_files::describe(media, &described));
+        }
+        Ok(files)
+    }
+}
+
+/// Where the files of one run are.
+struct Scratch<'a> {
+    folder: &'a Path,
+    /// The how-manieth output of the job it is.
+    index: usize,
+}
+
+impl Scratch<'_> {
+    fn file(&self, number: usize) -> PathBuf {
+        self.folder.join(format!("out-{}-{number}.mp4", self.index))
+    }
+
+    fn image(&self, set: usize, number: usize, extension: &str) -> PathBuf {
+        self.folder.join(format!("out-{}-image-{set}-{number:06}{extension}", self.index))
+    }
+
+    /// The same as ffmpeg's image writer takes it, which counts from 1.
+    fn image_pattern(&self, set: usize, extension: &str) -> String {
+        let folder = self.folder.to_string_lossy().replace('%', "%%");
+        format!("{folder}/out-{}-image-{set}-%06d{extension}", self.index)
+    }
+}
+
+fn finished_images(
+    plan: &Plan,
+    scratch: &Scratch<'_>,
+    ended: &process::Ended,
+) -> Result<Vec<OutputFile>, JobError> {
+    let mut files = Vec::new();
+    for (set, images) in plan.images.iter().enumerate() {
+        let paths = (1..).map(|number| scratch.image(set, number, images.kind.extension()));
+        let paths = paths.take_while(|path| path.exists()).collect::<Vec<_>>();
+        if paths.is_empty() {
+            return Err(classify::too_short("thumbnails", ended, scratch.folder));
+        }
+        files.extend(paths.into_iter().enumerate().map(|(index, path)| OutputFile {
+            name: images.name(index + 1),
+            content: Content::File(path),
+            content_type: images.kind.content_type(),
+        }));
+    }
+    plan::check_names(files.iter().map(|file| file.name.as_str()))?;
+    Ok(files)
+}
+
+/// Whether a file misses more than it may of what went in. Only tracks whose own length is known are compared.
+fn is_too_short(file: &PlannedFile, made: &Probed, media: &Media) -> bool {
+    let Some(expected) = file.measured(media) else { return false };
+    let may_miss = SHORTER_BY_MAX.max(expected.mul_f64(SHORTER_BY_PART_MAX));
+    made.length.is_none_or(|length| length + may_miss < expected)
+}
+
+fn service_error(message: impl Into<String>) -> JobError {
+    JobError::new(JobErrorCode::ServiceError, message)
+}

@@ -1,0 +1,100 @@
+//! Which job runs next, and the one way in which a stored job changes. Not what a running job does.
+
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use time::OffsetDateTime;
+
+use super::events::{self, JobEvent};
+use super::{Job, JobKey, Priority, run};
+use crate::media_services::account::Account;
+
+/// More waiting jobs are refused with 429: a caller that submits faster than that should hear of it.
+pub(super) const QUEUED_MAX: usize = 500;
+
+/// Jobs that wait, and how many run.
+#[derive(Default)]
+pub(crate) struct Queue {
+    /// The most urgent first, among equals the earliest.
+    waiting: BTreeSet<(Reverse<Priority>, u64, JobKey)>,
+    running: usize,
+    numbered: u64,
+}
+
+impl Queue {
+    pub fn is_full(&self) -> bool {
+        self.waiting.len() >= QUEUED_MAX
+    }
+
+    /// The number of the next job that is made.
+    pub fn next_number(&self) -> u64 {
+        self.numbered
+    }
+
+    pub fn add(&mut self, key: JobKey, job: &Job) {
+        self.numbered = self.numbered.max(job.number + 1);
+        self.waiting.insert((Reverse(job.priority), job.number, key));
+    }
+
+    /// Drops a job that is not to run any more.
+    pub fn forget(&mut self, key: &JobKey) {
+        self.waiting.retain(|(_, _, waiting)| waiting != key);
+    }
+
+    /// Changes a job's priority, and its place if it still waits.
+    pub fn reprioritize(&mut self, key: &JobKey, job: &mut Job, priority: Priority) {
+        let waits = self.waiting.remove(&(Reverse(job.priority), job.number, key.clone()));
+        job.priority = priority;
+        if waits {
+            self.add(key.clone(), job);
+        }
+    }
+
+    fn take(&mut self, jobs_at_once: usize) -> Option<JobKey> {
+        if self.running >= jobs_at_once {
+            return None;
+        }
+        let (_, _, key) = self.waiting.pop_first()?;
+        self.running += 1;
+        Some(key)
+    }
+}
+
+/// Starts waiting jobs as long as there is room.
+pub(super) fn dispatch(account: &Arc<Account>) {
+    while let Some(key) = take(account) {
+        let environment = &account.environment;
+        let running = run_and_make_room(account.clone(), key);
+        environment.tasks.spawn(environment.stop.clone().run_until_cancelled_owned(running));
+    }
+}
+
+fn take(account: &Account) -> Option<JobKey> {
+    account.holdings().queue.take(account.settings.jobs_at_once)
+}
+
+async fn run_and_make_room(account: Arc<Account>, key: JobKey) {
+    run::run(&account, &key).await;
+    account.holdings().queue.running -= 1;
+    dispatch(&account);
+}
+
+/// Changes a job and tells the account's subscribers. Events are raised before anybody else can change the job, so
+/// that they come in the order of the changes.
+pub(super) fn change<R>(
+    account: &Account,
+    key: &JobKey,
+    act: impl FnOnce(&mut Job, OffsetDateTime, &mut Vec<JobEvent>) -> R,
+) -> Option<R> {
+    let now = account.now();
+    let mut holdings = account.holdings();
+    let job = holdings.jobs.get_mut(key)?;
+    let mut events = Vec::new();
+    let result = act(job, now, &mut events);
+    let subject = events::subject(job);
+    for event in events {
+        account.raise(subject.clone(), event.event_type, events::DATA_VERSION, event.data);
+    }
+    Some(result)
+}

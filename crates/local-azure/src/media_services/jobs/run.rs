@@ -1,0 +1,169 @@
+//! Walks one job from its place at the encoder to its end. What an encoder does is the encoder's business.
+//!
+//! Outputs are made one after the other, the most urgent first, each by its own run of the encoder: one that fails
+//! leaves the others alone if the transform says so (`onError`).
+
+use std::cmp::Reverse;
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt as _;
+use tokio_util::sync::CancellationToken;
+
+use super::queue::change;
+use super::upload::{Unfinished, container_of, upload};
+use super::workspace::Workspace;
+use super::{Job, JobError, JobErrorCode, JobInput, JobKey, fetch};
+use crate::media_services::account::Account;
+use crate::media_services::ffmpeg::{Ffmpeg, Media};
+use crate::media_services::presets::PresetText;
+use crate::media_services::scripted::{Scripted, ScriptedOutput};
+use crate::media_services::settings::Encoder;
+
+/// What a job asks of the encoder, as it was when it got its place.
+struct Task {
+    key: JobKey,
+    input: JobInput,
+    /// Asset and preset of each output.
+    outputs: Vec<(String, PresetText)>,
+    /// In which order they are made.
+    order: Vec<usize>,
+    stop: CancellationToken,
+}
+
+/// Runs a waiting job until it has ended, one way or another.
+pub(super) async fn run(account: &Account, key: &JobKey) {
+    let task = change(account, key, |job, now, events| job.schedule(now, events).then(|| Task::of(job, key)));
+    let Some(task) = task.flatten() else { return };
+    let (unfinished, blobs) = (Unfinished::default(), &*account.environment.blobs);
+    let bench = Bench::of(account);
+    let work = AssertUnwindSafe(work(account, &task, &bench, &unfinished)).catch_unwind();
+    if let Some(Err(_)) = task.stop.run_until_cancelled(work).await {
+        fail_all(account, &task);
+    }
+    unfinished.discard(blobs).await;
+    if let Bench::Ffmpeg(_, workspace) = &bench {
+        workspace.remove().await;
+    }
+    change(account, key, Job::end_canceling);
+}
+
+async fn work(account: &Account, task: &Task, bench: &Bench<'_>, unfinished: &Unfinished) {
+    bench.wait_for_place(account, task).await;
+    let mut media = None;
+    for &index in &task.order {
+        if !change(account, &task.key, |job, now, events| job.start_output(index, now, events))
+            .unwrap_or(false)
+        {
+            continue;
+        }
+        let outcome = make(account, task, bench, index, &mut media, unfinished).await;
+        if outcome.is_err() {
+            unfinished.discard(&*account.environment.blobs).await;
+        }
+        let end = |job: &mut Job, now, events: &mut _| job.end_output(index, outcome, now, events);
+        if change(account, &task.key, end) == Some(true) {
+            unfinished.keep();
+        }
+    }
+}
+
+/// Makes one output and brings it to its container.
+async fn make(
+    account: &Account,
+    task: &Task,
+    bench: &Bench<'_>,
+    index: usize,
+    media: &mut Option<Result<Media, JobError>>,
+    unfinished: &Unfinished,
+) -> Result<(), JobError> {
+    let (asset, preset) = &task.outputs[index];
+    container_of(account, asset).await?;
+    let report = |percent: u8| {
+        change(account, &task.key, |job, now, events| job.progress(index, percent, now, events));
+    };
+    let files = match bench {
+        Bench::Ffmpeg(ffmpeg, workspace) => {
+            let media = match media {
+                Some(known) => known,
+                none => none.insert(fetch_media(account, task, ffmpeg, workspace).await),
+            };
+            let media = media.as_ref().map_err(JobError::clone)?;
+            ffmpeg.encode(media, preset.preset(), workspace, index, &report).await?
+        }
+        Bench::Scripted(scripted) => {
+            fetch::find(account, &task.input).await?;
+            scripted.encode(&task.scripted_output(account, index), &report).await?
+        }
+    };
+    upload(account, asset, files, unfinished).await
+}
+
+async fn fetch_media(
+    account: &Account,
+    task: &Task,
+    ffmpeg: &Ffmpeg,
+    workspace: &Workspace,
+) -> Result<Media, JobError> {
+    let found = fetch::find(account, &task.input).await?;
+    let fetched = fetch::download(account, found, workspace).await?;
+    ffmpeg.examine(fetched).await
+}
+
+/// What nothing should be able to cause still has to end the job.
+fn fail_all(account: &Account, task: &Task) {
+    tracing::error!(transform = task.key.transform, job = task.key.job, "the encoder panicked");
+    for &index in &task.order {
+        change(account, &task.key, |job, now, events| {
+            let error = JobError::new(JobErrorCode::ServiceError, "The encoder failed.");
+            job.start_output(index, now, events);
+            job.end_output(index, Err(error), now, events)
+        });
+    }
+}
+
+/// The encoder, with room to work.
+enum Bench<'a> {
+    Ffmpeg(&'a Ffmpeg, Workspace),
+    Scripted(&'a Scripted),
+}
+
+impl<'a> Bench<'a> {
+    fn of(account: &'a Account) -> Self {
+        match &account.environment.encoder {
+            Encoder::Ffmpeg(ffmpeg) => {
+                Self::Ffmpeg(ffmpeg, Workspace::new(&ffmpeg.scratch, account.environment.ids.guid()))
+            }
+            Encoder::Scripted(scripted) => Self::Scripted(scripted),
+        }
+    }
+
+    /// Only a scripted encoder keeps a scheduled job waiting.
+    async fn wait_for_place(&self, account: &Account, task: &Task) {
+        if let (Self::Scripted(scripted), Some(&first)) = (self, task.order.first()) {
+            scripted.wait_for_place(&task.scripted_output(account, first)).await;
+        }
+    }
+}
+
+impl Task {
+    fn of(job: &Job, key: &JobKey) -> Self {
+        let mut order = (0..job.outputs.len()).collect::<Vec<_>>();
+        order.sort_by_key(|&index| Reverse(job.outputs[index].priority));
+        Self {
+            key: key.clone(),
+            input: job.input.clone(),
+            outputs: job.outputs.iter().map(|o| (o.asset.clone(), o.preset.clone())).collect(),
+            order,
+            stop: job.stop.clone(),
+        }
+    }
+
+    fn scripted_output<'a>(&'a self, account: &'a Account, index: usize) -> ScriptedOutput<'a> {
+        ScriptedOutput {
+            region: &account.settings.region,
+            transform: &self.key.transform,
+            job: &self.key.job,
+            output: index,
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! Media Services seen from outside.
+
+#![expect(clippy::unwrap_used, reason = "whatever is missing fails its test")]
+
+mod admission;
+mod assets;
+mod cancelling;
+mod encoding;
+mod encoding_copies;
+mod encoding_failures;
+mod encoding_presets;
+mod events;
+mod jobs;
+mod lists;
+mod outcomes;
+mod queue;
+mod studio;
+mod transforms;
+mod world;
