@@ -4,6 +4,8 @@ use std::path::Path;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use time::OffsetDateTime;
+use url::Url;
 
 /// Something a platform service has to tell its subscribers.
 #[derive(Clone, Debug)]
@@ -88,4 +90,41 @@ pub trait BlobFiles: Send + Sync {
     ) -> Result<(), BlobFileError>;
     /// Removes a blob that may or may not be there, and raises its `BlobDeleted` if it was.
     async fn remove(&self, account: &str, container: &str, blob: &str) -> Result<(), BlobFileError>;
+}
+
+/// A blob inside the cloud.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BlobPlace {
+    /// The storage account.
+    pub account: String,
+    /// The container.
+    pub container: String,
+    /// The blob's name, not encoded.
+    pub blob: String,
+}
+
+/// What a container URL allows, in the words of `listContainerSas`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+pub enum ContainerPermission {
+    /// Reads and lists.
+    Read,
+    /// Also writes.
+    ReadWrite,
+    /// Also deletes.
+    ReadWriteDelete,
+}
+
+/// URLs of blobs, which only Blob Storage can make and read.
+pub trait BlobLinks: Send + Sync {
+    /// URLs with a shared access signature for a container, one per key of the storage account.
+    fn container_urls(
+        &self,
+        account: &str,
+        container: &str,
+        permission: ContainerPermission,
+        expires: OffsetDateTime,
+    ) -> Vec<String>;
+
+    /// The blob that a URL names and lets its bearer read; `None` for other places and for wrong signatures.
+    fn readable_blob(&self, url: &Url) -> Option<BlobPlace>;
 }

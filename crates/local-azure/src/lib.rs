@@ -6,6 +6,7 @@
 pub mod arm;
 pub mod blob_storage;
 pub mod clock;
+pub mod cloud;
 pub mod event_grid;
 pub mod faults;
 pub mod ids;

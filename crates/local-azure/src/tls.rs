@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+pub use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
@@ -34,7 +35,7 @@ pub struct DevelopmentTls {
     /// The authority's certificate text, the content of `ca_file`.
     pub ca_pem: String,
     /// What a listener needs.
-    pub server: Arc<rustls::ServerConfig>,
+    pub server: Arc<ServerConfig>,
 }
 
 impl DevelopmentTls {
@@ -69,7 +70,7 @@ fn make_authority(ca_file: &Path, key_file: &Path) -> Result<(), TlsError> {
     fs::write(ca_file, certificate.pem()).map_err(|e| TlsError::File(ca_file.to_owned(), e))
 }
 
-fn sign_server(issuer: &Issuer<'_, KeyPair>) -> Result<rustls::ServerConfig, TlsError> {
+fn sign_server(issuer: &Issuer<'_, KeyPair>) -> Result<ServerConfig, TlsError> {
     let names = SERVER_NAMES.map(str::to_owned);
     let mut params = CertificateParams::new(names).map_err(TlsError::Certificate)?;
     params.distinguished_name.push(DnType::CommonName, "local-azure");
@@ -80,7 +81,7 @@ fn sign_server(issuer: &Issuer<'_, KeyPair>) -> Result<rustls::ServerConfig, Tls
     let key = PrivateKeyDer::try_from(key.serialize_der())
         .map_err(|e| TlsError::Config(rustls::Error::General(e.to_owned())))?;
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    rustls::ServerConfig::builder_with_provider(provider)
+    ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(TlsError::Config)?
         .with_no_client_auth()

@@ -23,6 +23,7 @@ mod folder;
 mod front_door;
 mod get_blob;
 mod headers;
+mod links;
 mod list_blobs;
 mod list_containers;
 mod operation;

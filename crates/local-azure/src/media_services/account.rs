@@ -9,12 +9,13 @@ use tokio_util::task::TaskTracker;
 
 use super::assets::Asset;
 use super::jobs::{Job, JobKey, Queue};
-use super::settings::{BlobLinks, Encoder, RegionSettings, Settings};
+use super::settings::{Encoder, RegionSettings, Settings};
 use super::transforms::Transform;
 use crate::arm::resource_id;
 use crate::clock::Clock;
 use crate::faults::Faults;
 use crate::ids::Ids;
+use crate::inside::BlobLinks;
 use crate::inside::{BlobFiles, EventSink, PlatformEvent};
 
 /// One region's account.

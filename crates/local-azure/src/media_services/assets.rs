@@ -10,9 +10,9 @@ use super::account::Account;
 use super::answer::{Answer, Call, Incoming, answer, answer_empty, given};
 use super::listing::{Listed, Listing, Property};
 use super::resource::{Envelope, Times, check_name, folded, quota_exceeded, timestamp};
-use super::settings::ContainerPermission;
 use crate::arm::ArmError;
 use crate::inside::BlobFileError;
+use crate::inside::ContainerPermission;
 
 /// Azure allowed 1,000,000; a local account needs fewer to find a runaway caller.
 const ASSETS_MAX: usize = 100_000;

@@ -34,7 +34,7 @@ use admission::Admission;
 pub use ffmpeg::Ffmpeg;
 pub use jobs::{JobError, JobErrorCategory, JobErrorCode, JobErrorDetail, JobRetry};
 pub use scripted::{Script, Scripted, ScriptedOutput};
-pub use settings::{BlobLinks, BlobPlace, ContainerPermission, Encoder, RegionSettings, Settings};
+pub use settings::{Encoder, RegionSettings, Settings};
 
 /// How long [`MediaServices::shutdown`] waits for encoders to die and scratch folders to go.
 const SHUTDOWN_MAX: Duration = Duration::from_secs(5);

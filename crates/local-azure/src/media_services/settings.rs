@@ -2,14 +2,11 @@
 
 use std::sync::Arc;
 
-use time::OffsetDateTime;
-use url::Url;
-
 use super::{Ffmpeg, Scripted};
 use crate::clock::Clock;
 use crate::faults::Faults;
 use crate::ids::Ids;
-use crate::inside::{BlobFiles, EventSink};
+use crate::inside::{BlobFiles, BlobLinks, EventSink};
 
 /// Everything the local Media Services need.
 pub struct Settings {
@@ -60,41 +57,4 @@ pub enum Encoder {
     Ffmpeg(Ffmpeg),
     /// Pretends, as told: for tests under paused time.
     Scripted(Scripted),
-}
-
-/// A blob inside this cloud.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BlobPlace {
-    /// The storage account.
-    pub account: String,
-    /// The container.
-    pub container: String,
-    /// The blob's name, not encoded.
-    pub blob: String,
-}
-
-/// What a container URL allows, in the words of `listContainerSas`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
-pub enum ContainerPermission {
-    /// Reads and lists.
-    Read,
-    /// Also writes.
-    ReadWrite,
-    /// Also deletes.
-    ReadWriteDelete,
-}
-
-/// URLs of blobs, which only Blob Storage can make and read.
-pub trait BlobLinks: Send + Sync {
-    /// URLs with a shared access signature for a container, one per key of the storage account.
-    fn container_urls(
-        &self,
-        account: &str,
-        container: &str,
-        permission: ContainerPermission,
-        expires: OffsetDateTime,
-    ) -> Vec<String>;
-
-    /// The blob that a URL names and lets its bearer read; `None` for other places and for wrong signatures.
-    fn readable_blob(&self, url: &Url) -> Option<BlobPlace>;
 }

@@ -21,7 +21,7 @@ use crate::ids::development_key;
 
 pub use bearer::{Identity, read_token};
 pub use delegation::DelegationKey;
-pub use sas::{Grant, verify as verify_sas};
+pub use sas::{Grant, container_sas, verify as verify_sas};
 
 /// Versions from here on tell a caller without credentials where to get them.
 const CHALLENGE_SINCE: &str = "2019-12-12";

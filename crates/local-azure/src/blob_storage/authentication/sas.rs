@@ -4,14 +4,17 @@
 //! Whoever may call from which address (`sip`) is not looked at: everybody here is on loopback.
 
 use http::HeaderMap;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use time::OffsetDateTime;
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
 
-use super::{DelegationKey, Permit, account_keys, is_signed_by};
+use super::{DelegationKey, Permit, account_keys, is_signed_by, sign};
 use crate::blob_storage::blob::Policy;
 use crate::blob_storage::call::header;
 use crate::blob_storage::dates;
 use crate::blob_storage::error::{self, StorageError};
-use crate::blob_storage::path::Target;
+use crate::blob_storage::path::{ContainerPath, Target};
 use crate::blob_storage::query::Query;
 use crate::blob_storage::storage::Storage;
 
@@ -23,6 +26,13 @@ const OVERRIDES: [(&str, &str); 5] = [
     ("rscl", "content-language"),
     ("rsct", "content-type"),
 ];
+
+/// The version of the signatures made here: one that every client and this service know.
+const MADE_VERSION: &str = "2022-11-02";
+
+/// Times in the signatures made here.
+const SECONDS: &[BorrowedFormatItem<'_>] =
+    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
 
 /// Why a SAS is refused whose signature is not ours.
 const NO_MATCH: &str = "Signature did not match.";
@@ -94,6 +104,18 @@ pub fn verify(
     };
     verify_protocol(storage, query)?;
     Ok(grant)
+}
+
+/// Queries that let their holders do something with a container until a time, one for each key of the account.
+pub fn container_sas(container: &ContainerPath, letters: &str, expires: OffsetDateTime) -> [String; 2] {
+    let expires = expires.format(SECONDS).unwrap_or_default();
+    let unsigned = format!("sv={MADE_VERSION}&sr=c&sp={letters}&se={expires}");
+    let query = Query::parse(&unsigned);
+    let text = service_text(&format!("/blob/{}/{}", container.account, container.name), &query);
+    account_keys(&container.account).map(|key| {
+        let signature = sign(&key, &text);
+        format!("{unsigned}&sig={}", utf8_percent_encode(&signature, NON_ALPHANUMERIC))
+    })
 }
 
 fn verify_signature(query: &Query, keys: &[String], text: &str) -> Result<(), StorageError> {

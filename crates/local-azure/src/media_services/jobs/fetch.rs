@@ -8,10 +8,10 @@ use url::Url;
 use super::input::{AssetInput, Clip, ClipInput, ClipTime, HttpInput, JobInput};
 use super::workspace::Workspace;
 use super::{JobError, JobErrorCode};
+use crate::inside::BlobPlace;
 use crate::inside::{BlobFile, BlobFileError, BlobFiles};
 use crate::media_services::account::Account;
 use crate::media_services::resource::folded;
-use crate::media_services::settings::BlobPlace;
 
 /// "Quotas and limits": videos per job, which bounds what a whole container may bring.
 const FILES_MAX: usize = 100;

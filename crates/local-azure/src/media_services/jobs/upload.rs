@@ -6,10 +6,10 @@ use std::sync::{Mutex, PoisonError};
 use bytes::Bytes;
 
 use super::{JobError, JobErrorCode};
+use crate::inside::BlobPlace;
 use crate::inside::{BlobFileError, BlobFiles};
 use crate::media_services::account::Account;
 use crate::media_services::resource::folded;
-use crate::media_services::settings::BlobPlace;
 
 /// A file that an encoder made.
 #[derive(Debug)]

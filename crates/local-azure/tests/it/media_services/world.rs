@@ -15,9 +15,9 @@ use local_azure::clock::Clock;
 use local_azure::faults::Faults;
 use local_azure::ids::Ids;
 use local_azure::inside::{BlobFile, BlobFileError, BlobFiles, EventSink, PlatformEvent};
+use local_azure::inside::{BlobLinks, BlobPlace, ContainerPermission};
 use local_azure::media_services::{
-    BlobLinks, BlobPlace, ContainerPermission, Encoder, MediaServices, RegionSettings, Script, Scripted,
-    ScriptedOutput, Settings,
+    Encoder, MediaServices, RegionSettings, Script, Scripted, ScriptedOutput, Settings,
 };
 use serde_json::{Value, json};
 use time::OffsetDateTime;
