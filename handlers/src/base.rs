@@ -12,6 +12,7 @@ pub use read::{DataError, read};
 
 mod answer;
 mod carry;
+pub(crate) mod correlation;
 mod dispatch;
 mod failure;
 mod flow;

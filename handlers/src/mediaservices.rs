@@ -8,7 +8,6 @@ pub use job_finished::JobFinished;
 pub use job_output_progress::JobOutputProgress;
 pub use job_scheduled::JobScheduled;
 
-pub(crate) mod correlation;
 mod job_canceled;
 mod job_errored;
 mod job_event;

@@ -17,6 +17,7 @@ use crate::event::Event;
 type Run = fn(Event, World) -> BoxFuture<'static, Result<(), PublishError>>;
 
 struct Entry {
+    event_type: &'static str,
     majors: &'static [u32],
     run: Run,
 }
@@ -45,13 +46,22 @@ pub enum Route {
 }
 
 /// A handler's way of handling an event, still to be started.
-pub struct Handling(Run);
+pub struct Handling {
+    event_type: &'static str,
+    run: Run,
+}
 
 impl Handling {
+    /// The event type as it was registered.
+    #[must_use]
+    pub fn event_type(&self) -> &'static str {
+        self.event_type
+    }
+
     /// Handles the event.
     #[must_use]
     pub fn start(self, event: Event, world: World) -> BoxFuture<'static, Result<(), PublishError>> {
-        (self.0)(event, world)
+        (self.run)(event, world)
     }
 }
 
@@ -63,6 +73,7 @@ impl Dispatcher {
     pub fn on<H: Handler>(&mut self) -> &mut Self {
         let event_type = H::Event::EVENT_TYPE;
         let entry = Entry {
+            event_type,
             majors: H::Event::MAJOR_VERSIONS,
             run: |event, world| Box::pin(flow::run::<H>(event, world)),
         };
@@ -83,7 +94,7 @@ impl Dispatcher {
     pub fn route(&self, event: &Event) -> Route {
         let entries = self.entries.get(event.event_type.as_str());
         if let Some(entry) = entries.and_then(|e| e.iter().find(|entry| entry.takes(&event.data_version))) {
-            return Route::Handler(Handling(entry.run));
+            return Route::Handler(Handling { event_type: entry.event_type, run: entry.run });
         }
         if !event.event_type.starts_with(REQUEST_PREFIX) {
             return Route::Nobody;

@@ -4,8 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::base::{Answer, EventData, Failure, Handler, Kind, LogEvent, Step, log_events};
-use crate::mediaservices::correlation;
+use crate::base::{Answer, EventData, Failure, Handler, Kind, LogEvent, Step, correlation, log_events};
 use crate::operation_context::OperationContext;
 use crate::participants::{
     BlobAddress, ClipTimes, ContainerAddress, EncodeError, EncodeJob, ParticipantError, Storage, SubmitStep,

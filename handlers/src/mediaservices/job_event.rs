@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::correlation::{self, Correlation};
-use crate::base::{Failure, Recovered};
+use crate::base::correlation::{self, Correlation};
+use crate::base::{Failure, Recovered, log_events};
 use crate::operation_id::OperationId;
 use crate::participants::{JobTicket, ParticipantError, Participants};
 
@@ -102,7 +102,7 @@ async fn look_up(ticket: &JobTicket, participants: &Participants) -> Result<Corr
     match encoder.job(ticket).await {
         Ok(job) => Ok(job.correlation),
         Err(ParticipantError::NotFound(..)) => Ok(Correlation::new()),
-        Err(error) => Err(Failure::of(crate::base::log_events::ENCODE_JOB_NOT_READ)(error)),
+        Err(error) => Err(Failure::of(log_events::ENCODE_JOB_NOT_READ)(error)),
     }
 }
 

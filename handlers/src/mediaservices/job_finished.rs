@@ -4,9 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::correlation;
 use super::job_event::{JobStateData, job_name};
-use crate::base::{Answer, EventData, Failure, Handler, Recovered, Step, log_events};
+use crate::base::{Answer, EventData, Failure, Handler, Recovered, Step, correlation, log_events};
 use crate::participants::{BlobAddress, JobTicket, Participants};
 
 /// What the encoder reports.

@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::correlation::Correlation;
 use super::job_event::{job_name, recover};
+use crate::base::correlation::Correlation;
 use crate::base::{Answer, EventData, Failure, Handler, Kind, Recovered, Step};
 use crate::participants::Participants;
 

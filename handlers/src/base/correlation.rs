@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::base::{Failure, Recovered, Step, arrive, carry};
+use super::carry::{arrive, carry};
+use super::failure::Failure;
+use super::handler::{Recovered, Step};
 use crate::operation_context::{OperationContext, Stamp, read_stamp, write_stamp};
 use crate::participants::Participants;
 

@@ -1,0 +1,31 @@
+# Two commands do everything on a fresh Debian machine with Rust: `make demo` and `make test`.
+.PHONY: demo test local schemas lint help
+
+help:
+	@echo "make demo     run a whole saga on the local cloud"
+	@echo "make test     run all tests"
+	@echo "make local    run the local cloud and the processor until Ctrl-C"
+	@echo "make schemas  write schemas/ anew from the types"
+	@echo "make lint     formatting, clippy, and the dependencies' licences, sources and advisories"
+
+demo:
+	scripts/need.sh compiler ffmpeg
+	cargo run --quiet -- demo
+
+test:
+	scripts/need.sh compiler ffmpeg python-clients azurite
+	cargo test --workspace --quiet
+
+local:
+	scripts/need.sh compiler ffmpeg
+	cargo run --quiet -- local
+
+schemas:
+	cargo run --quiet -- schemas schemas
+
+lint:
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy --no-default-features -- -D warnings
+	scripts/need.sh cargo-deny
+	cargo deny check

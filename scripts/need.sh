@@ -1,0 +1,69 @@
+#!/bin/sh
+# Installs what is missing of the tools it is asked for, and says what it installs. Asks for nothing that is there.
+#
+#   scripts/need.sh compiler ffmpeg python-clients azurite cargo-deny
+#
+# Debian packages are installed for the machine (as root, or with sudo); everything else goes to .tools in this folder.
+set -eu
+cd "$(dirname "$0")/.."
+tools="$PWD/.tools"
+
+say() { printf 'need: %s\n' "$*" >&2; }
+
+debian() {
+    say "installing Debian packages: $*"
+    if [ "$(id -u)" = 0 ]; then as_root=""; else as_root="sudo"; fi
+    # shellcheck disable=SC2086 # empty when root
+    $as_root apt-get -qq -o Acquire::Retries=3 update >&2
+    # shellcheck disable=SC2086 # empty when root
+    DEBIAN_FRONTEND=noninteractive $as_root apt-get -qq -y --no-install-recommends install "$@" >&2
+}
+
+has() { command -v "$1" >/dev/null 2>&1; }
+
+# Prints nothing; true when the file, made from a list of packages, is as new as that list.
+is_current() { [ -f "$1" ] && [ "$(cat "$1")" = "$(sha256sum <"$2")" ]; }
+
+for need in "$@"; do
+    case "$need" in
+    compiler)
+        if ! has cargo; then say "Rust is missing: see https://rustup.rs"; exit 1; fi
+        if ! has cc; then debian build-essential; fi
+        ;;
+    ffmpeg)
+        if ! has ffmpeg || ! has ffprobe; then debian ffmpeg; fi
+        ;;
+    python-clients)
+        list=tests/clients/requirements.txt
+        if ! is_current "$tools/python.sum" "$list"; then
+            if ! has python3 || ! python3 -c 'import ensurepip, venv' 2>/dev/null; then debian python3 python3-venv; fi
+            say "installing Microsoft's Python clients into .tools/python"
+            mkdir -p "$tools" && rm -rf "$tools/python"
+            python3 -m venv "$tools/python"
+            "$tools/python/bin/pip" --quiet --disable-pip-version-check install -r "$list"
+            sha256sum <"$list" >"$tools/python.sum"
+        fi
+        ;;
+    azurite)
+        list=tests/clients/package-lock.json
+        if ! is_current "$tools/azurite.sum" "$list"; then
+            if ! has node || ! has npm; then debian nodejs npm; fi
+            say "installing Azurite into .tools/azurite"
+            rm -rf "$tools/azurite" && mkdir -p "$tools/azurite"
+            cp tests/clients/package.json "$list" "$tools/azurite/"
+            (cd "$tools/azurite" && npm ci --silent --no-audit --no-fund >&2)
+            sha256sum <"$list" >"$tools/azurite.sum"
+        fi
+        ;;
+    cargo-deny)
+        if ! cargo deny --version >/dev/null 2>&1; then
+            say "installing cargo-deny"
+            cargo install --quiet --locked cargo-deny
+        fi
+        ;;
+    *)
+        say "nothing is known of $need"
+        exit 2
+        ;;
+    esac
+done

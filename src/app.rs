@@ -1,0 +1,174 @@
+//! Introduces the rooms to each other: configuration to adapters, adapters to handlers, handlers to the door. Handles no
+//! event itself.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use gridwich_handlers::base::World;
+use gridwich_handlers::participants::{Announce, Encoder, Participants, Policy, Storage};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::admission::Admission;
+use crate::azure::blob_storage::BlobStorage;
+use crate::azure::credential::credential;
+use crate::azure::event_grid::EventGridTopic;
+use crate::azure::media_services::MediaServices;
+use crate::azure::wire::Wire;
+use crate::config::{self, Config, MediaAuth};
+use crate::endpoint::{Door, router};
+use crate::publisher::TopicPublisher;
+use crate::server;
+use crate::steps::Steps;
+use crate::telemetry::Telemetry;
+
+/// Why the program cannot start; names the setting or the address.
+#[derive(Debug, thiserror::Error)]
+pub enum StartupError {
+    /// A setting cannot be used.
+    #[error("{0}")]
+    Setting(String),
+    /// The address cannot be listened to.
+    #[error("endpoint.listen: {0} cannot be listened to: {1}")]
+    Listen(SocketAddr, #[source] std::io::Error),
+}
+
+/// The processor, ready to be served or called.
+pub struct App {
+    /// The door as a function from request to response.
+    pub router: Router,
+    /// What is running behind it.
+    pub steps: Steps,
+    publishing: TaskTracker,
+    is_open: bool,
+}
+
+impl App {
+    /// Builds everything from its configuration, to talk over the given wire.
+    ///
+    /// # Errors
+    /// Names the setting that cannot be used.
+    pub fn new(config: &Config, wire: &Arc<dyn Wire>, telemetry: &Telemetry) -> Result<Self, StartupError> {
+        let setting = StartupError::Setting;
+        let publishing = TaskTracker::new();
+        let identity = if needs_identity(config) {
+            Some(credential(&config.entra, wire).map_err(setting)?)
+        } else {
+            None
+        };
+        let topic_identity = if config.topic.key.is_empty() { identity.clone() } else { None };
+        let topic = EventGridTopic::new(&config.topic, topic_identity, wire).map_err(setting)?;
+        let publisher = TopicPublisher::start(
+            Arc::new(topic),
+            config.topic.posts_max,
+            Duration::from_secs(config.topic.budget_seconds),
+            Arc::clone(&telemetry.metrics),
+            &publishing,
+        );
+        let mut participants = Participants { policy: policy(config), ..Participants::default() };
+        if !config.storage.accounts.is_empty() {
+            let storage =
+                BlobStorage::new(&config.storage.accounts, identity.as_ref(), wire).map_err(setting)?;
+            participants.storage = Some(Arc::new(storage) as Arc<dyn Storage>);
+        }
+        if !config.media.accounts.is_empty() {
+            let encoder =
+                MediaServices::new(&config.media.accounts, identity.as_ref(), wire).map_err(setting)?;
+            participants.encoder = Some(Arc::new(encoder) as Arc<dyn Encoder>);
+        }
+        let world = World {
+            participants: Arc::new(participants),
+            publisher: Arc::new(publisher),
+            spans: Arc::clone(&telemetry.spans),
+        };
+        let admission = Admission::new(&config.admission).map_err(setting)?;
+        let (steps, is_open) = (Steps::new(config.endpoint.steps_max), admission.is_open());
+        let door = Door {
+            admission,
+            dispatcher: gridwich_handlers::register(),
+            world,
+            steps: steps.clone(),
+            metrics: Arc::clone(&telemetry.metrics),
+            body_bytes_max: config.endpoint.body_bytes_max,
+            delivery_budget: Duration::from_secs(config.endpoint.delivery_budget_seconds),
+            fails_unhandled: config.requests.unhandled_requests == config::Unhandled::Fail,
+        };
+        Ok(Self { router: router(Arc::new(door)), steps, publishing, is_open })
+    }
+
+    /// Serves deliveries until `stop`, then refuses new ones, lets running steps finish and publish, and returns.
+    ///
+    /// # Errors
+    /// When the address cannot be listened to.
+    pub async fn serve(self, config: &Config, stop: CancellationToken) -> Result<(), StartupError> {
+        let address = self.address(config.endpoint.listen);
+        let listener =
+            TcpListener::bind(address).await.map_err(|error| StartupError::Listen(address, error))?;
+        tracing::info!("deliveries are received at http://{address}/api/EventGrid");
+        self.serve_on(listener, config, stop).await;
+        Ok(())
+    }
+
+    /// As [`App::serve`], on a listener that is there already.
+    pub async fn serve_on(self, listener: TcpListener, config: &Config, stop: CancellationToken) {
+        let drain = Duration::from_secs(config.endpoint.drain_seconds);
+        // The door closes behind the last step, so that couriers hear 503 rather than a broken connection meanwhile.
+        let closed = CancellationToken::new();
+        let serving = tokio::spawn(server::serve(
+            listener,
+            self.router.clone(),
+            config.endpoint.connections_max,
+            closed.clone(),
+            Duration::from_secs(1),
+        ));
+        stop.cancelled().await;
+        tracing::info!(
+            steps = self.steps.count(),
+            "stopping: running steps finish, new deliveries are refused"
+        );
+        self.drain(drain).await;
+        closed.cancel();
+        // The server ends by itself within a second.
+        let _ = serving.await;
+    }
+
+    async fn drain(&self, patience: Duration) {
+        self.steps.stop();
+        if tokio::time::timeout(patience, self.steps.drained()).await.is_err() {
+            tracing::warn!(
+                steps = self.steps.count(),
+                "steps were still running when the time to drain was over"
+            );
+        }
+        self.publishing.close();
+    }
+
+    /// Without a secret anybody could deliver; then nobody beyond this machine can.
+    fn address(&self, configured: SocketAddr) -> SocketAddr {
+        if !self.is_open {
+            return configured;
+        }
+        tracing::warn!("no secret is configured in [admission]: only this machine can deliver");
+        if configured.ip().is_loopback() {
+            return configured;
+        }
+        SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), configured.port())
+    }
+}
+
+fn needs_identity(config: &Config) -> bool {
+    config.topic.key.is_empty()
+        || config.storage.accounts.iter().any(|account| account.key.is_empty())
+        || config.media.accounts.iter().any(|account| account.auth == MediaAuth::Entra)
+}
+
+fn policy(config: &Config) -> Policy {
+    let announce = match config.requests.announce {
+        config::Announce::All => Announce::All,
+        config::Announce::Ours => Announce::Ours,
+    };
+    Policy { announce }
+}

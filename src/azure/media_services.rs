@@ -1,0 +1,292 @@
+//! Media Services' v3 REST dialect, for Azure's successors and the local one alike. Which region gets a job is decided
+//! here, in one place.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use azure_core::credentials::TokenCredential;
+use azure_core::http::headers::CONTENT_TYPE;
+use azure_core::http::policies::Policy;
+use azure_core::http::policies::auth::BearerTokenAuthorizationPolicy;
+use azure_core::http::{Context, Method, Pipeline, Request, Url};
+use gridwich_handlers::participants::{
+    ClipTimes, ContainerAddress, EncodeError, EncodeJob, Encoder, JobSnapshot, JobTicket, ParticipantError,
+    SubmitStep,
+};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use self::token::{RmsTokenPolicy, StaticTokenPolicy};
+use super::classify::classify;
+use super::pipeline::client_options;
+use super::presets;
+use super::wire::Wire;
+use crate::config::{MediaAccountConfig, MediaAuth};
+
+mod token;
+
+/// The version for transforms and jobs.
+const ENCODING_VERSION: &str = "2022-07-01";
+/// The version for assets.
+const ASSETS_VERSION: &str = "2022-08-01";
+const SCOPE: &str = "https://management.azure.com/.default";
+/// Where Azure itself had it.
+const BASE_URL: &str = "https://management.azure.com";
+
+/// The configured accounts, in order of preference.
+pub struct MediaServices {
+    accounts: Vec<Account>,
+}
+
+struct Account {
+    region: String,
+    /// Up to and with the account's name, without a slash at the end.
+    url: String,
+    pipeline: Pipeline,
+    correlation_bytes_max: usize,
+}
+
+/// What the dialect says of a transform, as far as a job needs it.
+#[derive(Deserialize)]
+struct Transform {
+    name: String,
+    properties: TransformProperties,
+}
+
+#[derive(Deserialize)]
+struct TransformProperties {
+    #[serde(default)]
+    outputs: Vec<Value>,
+}
+
+/// What the dialect says of a job, as far as we need it.
+#[derive(Deserialize)]
+struct Job {
+    properties: JobProperties,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct JobProperties {
+    #[serde(default)]
+    correlation_data: Option<BTreeMap<String, String>>,
+}
+
+impl MediaServices {
+    /// The configured accounts, each with its own way of identifying us.
+    ///
+    /// # Errors
+    /// Names the setting that cannot be used.
+    pub fn new(
+        configs: &[MediaAccountConfig],
+        credential: Option<&Arc<dyn TokenCredential>>,
+        wire: &Arc<dyn Wire>,
+    ) -> Result<Self, String> {
+        let accounts =
+            configs.iter().map(|config| Account::new(config, credential, wire)).collect::<Result<_, _>>()?;
+        Ok(Self { accounts })
+    }
+
+    /// The account that gets new jobs: the first in the configured order.
+    fn choose(&self) -> Result<&Account, ParticipantError> {
+        self.accounts.first().ok_or_else(|| ParticipantError::Unavailable("media services".to_owned(), None))
+    }
+}
+
+impl Account {
+    fn new(
+        config: &MediaAccountConfig,
+        credential: Option<&Arc<dyn TokenCredential>>,
+        wire: &Arc<dyn Wire>,
+    ) -> Result<Self, String> {
+        let invalid = |what: &str| format!("media.accounts: {:?}: {what}", config.account);
+        let base_url =
+            if config.base_url.is_empty() { BASE_URL } else { config.base_url.trim_end_matches('/') };
+        let base =
+            Url::parse(base_url).map_err(|error| invalid(&format!("base_url: expected a URL: {error}")))?;
+        if base.scheme() != "https" {
+            return Err(invalid("base_url: expected https, because tokens are not sent in clear"));
+        }
+        let policy: Arc<dyn Policy> = match config.auth {
+            MediaAuth::Entra => {
+                let credential = credential.ok_or_else(|| invalid("expected an identity in [entra]"))?;
+                Arc::new(BearerTokenAuthorizationPolicy::new(Arc::clone(credential), [SCOPE]))
+            }
+            MediaAuth::Bearer => Arc::new(StaticTokenPolicy::new(&config.token)),
+            MediaAuth::Rms => {
+                Arc::new(RmsTokenPolicy::new(base_url, &config.subscription_id, &config.token, wire))
+            }
+        };
+        let url = format!(
+            "{base_url}/subscriptions/{}/resourceGroups/{}/providers/Microsoft.Media/mediaServices/{}",
+            segment(&config.subscription_id),
+            segment(&config.resource_group),
+            segment(&config.account)
+        );
+        let options = client_options(wire, vec![policy]);
+        let pipeline = Pipeline::new(None, None, options, Vec::new(), Vec::new(), None);
+        let correlation_bytes_max = config.correlation_bytes_max;
+        Ok(Self { region: config.region.clone(), url, pipeline, correlation_bytes_max })
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        version: &str,
+        body: Option<&Value>,
+    ) -> azure_core::Result<Vec<u8>> {
+        let url = Url::parse(&format!("{}/{path}?api-version={version}", self.url))?;
+        let mut request = Request::new(url, method);
+        if let Some(body) = body {
+            request.insert_header(CONTENT_TYPE, "application/json");
+            request.set_body(body.to_string().into_bytes());
+        }
+        let response = self.pipeline.send(&Context::default(), &mut request, None).await?;
+        Ok(response.into_body().to_vec())
+    }
+
+    /// The transform of that name, made from what we know when the account lacks it.
+    async fn transform(&self, name: &str) -> Result<Transform, ParticipantError> {
+        let what = format!("the transform {name:?}");
+        let path = format!("transforms/{}", segment(name));
+        let found = self.send(Method::Get, &path, ENCODING_VERSION, None).await;
+        let body = match found.map_err(|error| classify(&error, &what)) {
+            Ok(body) => body,
+            Err(missing @ ParticipantError::NotFound(..)) => {
+                let Some((name, body)) = presets::transform(name) else { return Err(missing) };
+                let path = format!("transforms/{}", segment(name));
+                let made = self.send(Method::Put, &path, ENCODING_VERSION, Some(&body)).await;
+                made.map_err(|error| classify(&error, &what))?
+            }
+            Err(error) => return Err(error),
+        };
+        serde_json::from_slice(&body).map_err(|_| unreadable(&what))
+    }
+
+    /// Makes the asset that stands for a container, or leaves the one that is there. Answers its name.
+    async fn asset(&self, container: &ContainerAddress) -> Result<String, ParticipantError> {
+        let name = format!("{}-{}", container.account, container.container).to_lowercase();
+        let body = json!({"properties": {
+            "container": container.container,
+            "storageAccountName": container.account,
+        }});
+        let path = format!("assets/{}", segment(&name));
+        let made = self.send(Method::Put, &path, ASSETS_VERSION, Some(&body)).await;
+        made.map_err(|error| classify(&error, &format!("the asset {name:?}")))?;
+        Ok(name)
+    }
+
+    async fn put_job(
+        &self,
+        job: &EncodeJob,
+        transform: &Transform,
+        body: &Value,
+    ) -> Result<(), ParticipantError> {
+        let what = format!("the job {:?}", job.name);
+        let ticket = JobTicket { transform: transform.name.clone(), job: job.name.clone() };
+        let put = self.send(Method::Put, &job_path(&ticket), ENCODING_VERSION, Some(body)).await;
+        match put.map_err(|error| classify(&error, &what)) {
+            Ok(_) => Ok(()),
+            // The name follows from the operation: a job that carries the same is the one we meant.
+            Err(conflict @ ParticipantError::Conflict(..)) => {
+                let found = self.job(&ticket).await?;
+                if found.correlation == job.correlation { Ok(()) } else { Err(conflict) }
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn job(&self, ticket: &JobTicket) -> Result<JobSnapshot, ParticipantError> {
+        let what = format!("the job {:?}", ticket.job);
+        let body = self.send(Method::Get, &job_path(ticket), ENCODING_VERSION, None).await;
+        let body = body.map_err(|error| classify(&error, &what))?;
+        let job = serde_json::from_slice::<Job>(&body).map_err(|_| unreadable(&what))?;
+        Ok(JobSnapshot { correlation: job.properties.correlation_data.unwrap_or_default() })
+    }
+}
+
+#[async_trait]
+impl Encoder for MediaServices {
+    fn correlation_bytes_max(&self) -> usize {
+        self.choose().map_or(0, |account| account.correlation_bytes_max)
+    }
+
+    async fn submit(&self, job: &EncodeJob) -> Result<(), EncodeError> {
+        let at = |step| move |source| EncodeError { step, source };
+        let account = self.choose().map_err(at(SubmitStep::Job))?;
+        let transform = account.transform(&job.transform).await.map_err(at(SubmitStep::Transform))?;
+        let input = account.asset(&job.input).await.map_err(at(SubmitStep::InputAsset))?;
+        let output = account.asset(&job.output).await.map_err(at(SubmitStep::OutputAsset))?;
+        let body = job_body(job, &transform, &input, &output);
+        account.put_job(job, &transform, &body).await.map_err(at(SubmitStep::Job))?;
+        tracing::debug!(region = account.region, job = job.name, "a job was submitted");
+        Ok(())
+    }
+
+    async fn job(&self, ticket: &JobTicket) -> Result<JobSnapshot, ParticipantError> {
+        let mut missing = None;
+        for account in &self.accounts {
+            match account.job(ticket).await {
+                Err(error @ ParticipantError::NotFound(..)) => missing = Some(error),
+                found => return found,
+            }
+        }
+        Err(missing.unwrap_or_else(|| ParticipantError::NotFound(format!("the job {:?}", ticket.job), None)))
+    }
+}
+
+fn job_path(ticket: &JobTicket) -> String {
+    format!("transforms/{}/jobs/{}", segment(&ticket.transform), segment(&ticket.job))
+}
+
+/// What stands in a segment as it is.
+const UNRESERVED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+/// A name as one segment of a path.
+fn segment(name: &str) -> String {
+    utf8_percent_encode(name, &UNRESERVED).to_string()
+}
+
+fn unreadable(what: &str) -> ParticipantError {
+    ParticipantError::Rejected(format!("the answer about {what} cannot be read"), None)
+}
+
+/// Each output of the transform writes to the one output asset.
+fn job_body(job: &EncodeJob, transform: &Transform, input: &str, output: &str) -> Value {
+    let mut source = json!({
+        "@odata.type": "#Microsoft.Media.JobInputAsset",
+        "assetName": input,
+        "files": job.files,
+    });
+    let ClipTimes { start_seconds, end_seconds } = job.clip;
+    for (member, seconds) in [("start", start_seconds), ("end", end_seconds)] {
+        if let Some(seconds) = seconds {
+            source[member] =
+                json!({"@odata.type": "#Microsoft.Media.AbsoluteClipTime", "time": iso_duration(seconds)});
+        }
+    }
+    let target = json!({"@odata.type": "#Microsoft.Media.JobOutputAsset", "assetName": output});
+    let outputs = vec![target; transform.properties.outputs.len().max(1)];
+    json!({"properties": {"input": source, "outputs": outputs, "correlationData": job.correlation}})
+}
+
+/// Seconds as ISO 8601 writes a duration, to the microsecond.
+fn iso_duration(seconds: f64) -> String {
+    let digits = format!("{seconds:.6}");
+    format!("PT{}S", digits.trim_end_matches('0').trim_end_matches('.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_written_without_needless_digits() {
+        for (seconds, expected) in [(0.0, "PT0S"), (10.0, "PT10S"), (0.5, "PT0.5S"), (70.25, "PT70.25S")] {
+            assert_eq!(iso_duration(seconds), expected);
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! How requests leave the program: one connection pool for all of Azure, or a function in memory. Not what they say.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use azure_core::http::headers::{HeaderName, HeaderValue, Headers};
+use azure_core::http::{AsyncRawResponse, Body, HttpClient, Request, Transport};
+use bytes::Bytes;
+
+/// A provider that has not answered by then is taken for unavailable; Event Grid gives a whole delivery 30 s.
+const ANSWER_SECONDS_MAX: Duration = Duration::from_secs(20);
+/// A provider that has not taken the connection by then is taken for unavailable.
+const CONNECT_SECONDS_MAX: Duration = Duration::from_secs(5);
+/// Idle connections to one host.
+const IDLE_CONNECTIONS_MAX: usize = 32;
+/// A larger answer is refused: listings come in pages of 5,000 names, at about a kilobyte each.
+const ANSWER_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// Why there was no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WireError {
+    /// Nobody was reached.
+    #[error("the connection failed")]
+    Connection,
+    /// Somebody was reached and then lost, or too slow.
+    #[error("the connection broke")]
+    Broken,
+    /// The answer was larger than any we expect.
+    #[error("the answer is too large")]
+    TooLarge,
+}
+
+/// Sends a request and reads the whole answer.
+#[async_trait]
+pub trait Wire: Send + Sync {
+    /// Sends one request. Never follows a redirect. Waiting is bounded by the caller.
+    async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, WireError>;
+}
+
+/// Real sockets.
+pub struct Sockets(reqwest::Client);
+
+impl Sockets {
+    /// Trusts the system's authorities and, if the path is not empty, the one in that file (PEM).
+    ///
+    /// # Errors
+    /// When the file cannot be read, or TLS cannot be set up.
+    pub fn new(ca_file: &Path) -> Result<Self, String> {
+        let mut builder = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(CONNECT_SECONDS_MAX)
+            .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
+            .tcp_nodelay(true);
+        if !ca_file.as_os_str().is_empty() {
+            let unusable = |error: &dyn fmt::Display| format!("tls.ca_file: {}: {error}", ca_file.display());
+            let pem = std::fs::read(ca_file).map_err(|e| unusable(&e))?;
+            let authority = reqwest::Certificate::from_pem(&pem).map_err(|e| unusable(&e))?;
+            builder = builder.tls_certs_merge([authority]);
+        }
+        builder.build().map(Self).map_err(|error| format!("TLS cannot be set up: {error}"))
+    }
+}
+
+#[async_trait]
+impl Wire for Sockets {
+    async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, WireError> {
+        let request = reqwest::Request::try_from(request).map_err(|_| WireError::Connection)?;
+        let mut answer = self.0.execute(request).await.map_err(|error| classify(&error))?;
+        let mut response = http::Response::new(());
+        *response.status_mut() = answer.status();
+        *response.headers_mut() = std::mem::take(answer.headers_mut());
+        let mut body = Vec::new();
+        while let Some(chunk) = answer.chunk().await.map_err(|error| classify(&error))? {
+            if body.len() + chunk.len() > ANSWER_BYTES_MAX {
+                return Err(WireError::TooLarge);
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(response.map(|()| Bytes::from(body)))
+    }
+}
+
+fn classify(error: &reqwest::Error) -> WireError {
+    if error.is_connect() { WireError::Connection } else { WireError::Broken }
+}
+
+/// The transport all clients share: without sharing it, each would keep connections of its own.
+pub(super) fn transport(wire: Arc<dyn Wire>) -> Transport {
+    Transport::new(Arc::new(OverWire(wire)))
+}
+
+struct OverWire(Arc<dyn Wire>);
+
+impl fmt::Debug for OverWire {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OverWire")
+    }
+}
+
+#[async_trait]
+impl HttpClient for OverWire {
+    async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
+        let answer = tokio::time::timeout(ANSWER_SECONDS_MAX, self.0.send(outgoing(request)?)).await;
+        let answer = answer.unwrap_or(Err(WireError::Broken)).map_err(|error| {
+            let kind = match error {
+                WireError::Connection => azure_core::error::ErrorKind::Connection,
+                WireError::Broken | WireError::TooLarge => azure_core::error::ErrorKind::Io,
+            };
+            azure_core::Error::new(kind, error)
+        })?;
+        let (parts, body) = answer.into_parts();
+        let mut headers = Headers::new();
+        for (name, value) in &parts.headers {
+            let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+            headers.insert(HeaderName::from(name.as_str().to_owned()), HeaderValue::from(value));
+        }
+        Ok(AsyncRawResponse::from_bytes(parts.status.as_u16().into(), headers, body))
+    }
+}
+
+fn outgoing(request: &Request) -> azure_core::Result<http::Request<Bytes>> {
+    let malformed = |error: http::Error| azure_core::Error::new(azure_core::error::ErrorKind::Other, error);
+    let mut builder = http::Request::builder().method(request.method().as_str()).uri(request.url().as_str());
+    for (name, value) in request.headers().iter() {
+        builder = builder.header(name.as_str(), value.as_str());
+    }
+    let body = match request.body() {
+        Body::Bytes(bytes) => bytes.clone(),
+        Body::SeekableStream(_) => {
+            let message = "bodies are sent whole: nothing here uploads more than an operation context";
+            return Err(azure_core::Error::with_message(azure_core::error::ErrorKind::Other, message));
+        }
+    };
+    builder.body(body).map_err(malformed)
+}

@@ -1,0 +1,428 @@
+//! Reads the configuration, once, at start. The only reader of the environment; knows nothing of what is done with it.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use config::{Environment, File, FileFormat, Source, Value, ValueKind};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
+
+use crate::secret::Secret;
+
+/// The commented defaults, which are the manual.
+pub const DEFAULTS: &str = include_str!("../gridwich.default.toml");
+
+/// What starts the environment variables that override a key: `GRIDWICH__ENDPOINT__LISTEN` is `endpoint.listen`.
+const PREFIX: &str = "GRIDWICH";
+/// What parts a section from its key there.
+const SEPARATOR: &str = "__";
+
+/// Settings of the original that mean the same here.
+const ALIASES: [(&str, &str); 3] = [
+    ("GRW_TOPIC_END_POINT", "topic.endpoint"),
+    ("GRW_TOPIC_KEY", "topic.key"),
+    ("AppInsights_ResourceId", "telemetry.app_insights_resource_id"),
+];
+
+/// The original's one media account, as an entry of `media.accounts`.
+const MEDIA_ALIASES: [(&str, &str); 5] = [
+    ("AmsAccountName", "account"),
+    ("AmsResourceGroup", "resource_group"),
+    ("AmsSubscriptionId", "subscription_id"),
+    ("AmsArmEndpoint", "base_url"),
+    ("AmsLocation", "region"),
+];
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A file or a value is not what it should be; the message names key and expectation.
+    #[error("the configuration cannot be used: {0}")]
+    Invalid(String),
+}
+
+/// All settings. Each is explained in `gridwich.default.toml`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Where and how deliveries are received.
+    pub endpoint: EndpointConfig,
+    /// Who may deliver.
+    pub admission: AdmissionConfig,
+    /// Where answers go.
+    pub topic: TopicConfig,
+    /// What the operator decided where the contract leaves a choice.
+    pub requests: RequestsConfig,
+    /// Storage accounts that may be touched.
+    pub storage: StorageConfig,
+    /// Media Services accounts, in order of preference.
+    pub media: MediaConfig,
+    /// Who we are to Azure.
+    pub entra: EntraConfig,
+    /// Logs, traces and metrics.
+    pub telemetry: TelemetryConfig,
+    /// Connections we make.
+    pub tls: TlsConfig,
+}
+
+/// `[endpoint]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EndpointConfig {
+    /// Address and port.
+    pub listen: SocketAddr,
+    /// Largest delivery, in bytes.
+    pub body_bytes_max: usize,
+    /// How long a delivery waits for its steps.
+    pub delivery_budget_seconds: u64,
+    /// How long running steps may take once the program is told to stop.
+    pub drain_seconds: u64,
+    /// Steps running at once; deliveries beyond are asked to come again.
+    pub steps_max: usize,
+    /// Open connections; more wait in the kernel.
+    pub connections_max: usize,
+}
+
+/// `[admission]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdmissionConfig {
+    /// Shared secrets; either is good, so that one can be rotated.
+    #[serde(deserialize_with = "list")]
+    pub secrets: Vec<Secret>,
+    /// A header that may carry one.
+    pub header: String,
+    /// Origins that may ask for the CloudEvents handshake.
+    #[serde(deserialize_with = "list")]
+    pub allowed_origins: Vec<String>,
+}
+
+/// `[topic]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TopicConfig {
+    /// URL of the topic that takes our answers.
+    pub endpoint: String,
+    /// Its access key; without one we identify ourselves to Entra.
+    pub key: Secret,
+    /// POSTs under way at once.
+    pub posts_max: usize,
+    /// How long one answer is tried.
+    pub budget_seconds: u64,
+}
+
+/// `[requests]`
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RequestsConfig {
+    /// What becomes of a request that no handler here takes.
+    pub unhandled_requests: Unhandled,
+    /// Which created and deleted blobs are announced.
+    pub announce: Announce,
+}
+
+/// What becomes of a request that no handler here takes.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Unhandled {
+    /// It may be another participant's.
+    Ignore,
+    /// The topic is ours alone: its sender is told.
+    Fail,
+}
+
+/// Which created and deleted blobs are announced.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Announce {
+    /// Everybody's.
+    All,
+    /// Those of our operations.
+    Ours,
+}
+
+/// `[storage]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StorageConfig {
+    /// Accounts that may be touched.
+    #[serde(deserialize_with = "list")]
+    pub accounts: Vec<StorageAccountConfig>,
+}
+
+/// One of `storage.accounts`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StorageAccountConfig {
+    /// The account's name.
+    pub name: String,
+    /// Its blob endpoint, when it is not `https://{name}.blob.core.windows.net`.
+    #[serde(default)]
+    pub endpoint: String,
+    /// Its key; without one we identify ourselves to Entra.
+    #[serde(default)]
+    pub key: Secret,
+}
+
+/// `[media]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MediaConfig {
+    /// Accounts, in order of preference.
+    #[serde(deserialize_with = "list")]
+    pub accounts: Vec<MediaAccountConfig>,
+}
+
+/// One of `media.accounts`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MediaAccountConfig {
+    /// Where it is, for people.
+    #[serde(default)]
+    pub region: String,
+    /// Where its REST interface is, when it is not `https://management.azure.com`.
+    #[serde(default)]
+    pub base_url: String,
+    /// The subscription it belongs to.
+    pub subscription_id: String,
+    /// The resource group it belongs to.
+    pub resource_group: String,
+    /// Its name.
+    pub account: String,
+    /// How we identify ourselves.
+    #[serde(default)]
+    pub auth: MediaAuth,
+    /// The token for `auth = "bearer"`, or the API key for `auth = "rms"`.
+    #[serde(default)]
+    pub token: Secret,
+    /// Room for a job's correlation data, in bytes.
+    #[serde(default = "correlation_bytes_max")]
+    pub correlation_bytes_max: usize,
+}
+
+/// A service of the dialect publishes no limit; half of Event Grid's first billing unit, less what else an event holds.
+fn correlation_bytes_max() -> usize {
+    16 * 1024
+}
+
+/// How we identify ourselves to Media Services.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum MediaAuth {
+    /// With a token of Entra's.
+    #[default]
+    Entra,
+    /// With a token that is configured.
+    Bearer,
+    /// With a token that `POST {base_url}/auth/token` gives for an API key.
+    Rms,
+}
+
+/// `[entra]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EntraConfig {
+    /// Where our identity comes from.
+    pub credential: CredentialKind,
+    /// The tenant, for `client_secret`.
+    pub tenant_id: String,
+    /// The application, for `client_secret`, or the user-assigned identity, for `managed_identity`.
+    pub client_id: String,
+    /// The secret, for `client_secret`.
+    pub client_secret: Secret,
+}
+
+/// Where our identity comes from.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum CredentialKind {
+    /// The host's managed identity.
+    ManagedIdentity,
+    /// Kubernetes' federated token.
+    WorkloadIdentity,
+    /// An application's secret.
+    ClientSecret,
+    /// Whoever is logged in to the Azure CLI.
+    Developer,
+}
+
+/// `[telemetry]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TelemetryConfig {
+    /// What is logged, in `tracing`'s filter language.
+    pub log: String,
+    /// For whom.
+    pub format: LogFormat,
+    /// The OTLP collector's URL (HTTP, protobuf); empty sends nothing.
+    pub otlp_endpoint: String,
+    /// The share of operations that are traced when the caller did not decide, from 0 to 1.
+    pub trace_ratio: f64,
+    /// The ARM id under which Application Insights keeps our log, for links in failures.
+    pub app_insights_resource_id: String,
+}
+
+/// For whom logs are written.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Human,
+}
+
+/// `[tls]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsConfig {
+    /// A certificate authority (PEM) to trust besides the system's.
+    pub ca_file: PathBuf,
+}
+
+impl Config {
+    /// The defaults, then the file if one is given, then the environment.
+    ///
+    /// # Errors
+    /// Names the key and what was expected of it.
+    pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
+        let environment = std::env::vars().collect();
+        Self::from_layers(file.map(|path| File::from(path).format(FileFormat::Toml)), &environment)
+    }
+
+    /// The defaults, overridden by the text of a file: for programs that write their own.
+    ///
+    /// # Errors
+    /// Names the key and what was expected of it.
+    pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
+        Self::from_layers(Some(File::from_str(text, FileFormat::Toml)), &HashMap::new())
+    }
+
+    fn from_layers<S: Source + Send + Sync + 'static>(
+        file: Option<S>,
+        environment: &HashMap<String, String>,
+    ) -> Result<Self, ConfigError> {
+        let invalid = |error: config::ConfigError| ConfigError::Invalid(error.to_string());
+        let mut layers = config::Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
+        if let Some(file) = file {
+            layers = layers.add_source(file);
+        }
+        for (alias, key) in ALIASES {
+            layers = layers.set_override_option(key, environment.get(alias).cloned()).map_err(invalid)?;
+        }
+        if let Some(account) = media_account_of_the_original(environment) {
+            layers = layers.set_override("media.accounts", vec![account]).map_err(invalid)?;
+        }
+        let ours = Environment::with_prefix(PREFIX)
+            .prefix_separator(SEPARATOR)
+            .separator(SEPARATOR)
+            .source(Some(environment.clone()));
+        let ours = ours.collect().map_err(invalid)?;
+        for (key, value) in flatten(ours) {
+            layers = layers.set_override(key, value).map_err(invalid)?;
+        }
+        layers.build().and_then(config::Config::try_deserialize).map_err(invalid)
+    }
+}
+
+fn media_account_of_the_original(environment: &HashMap<String, String>) -> Option<Value> {
+    environment.get("AmsAccountName")?;
+    let members =
+        MEDIA_ALIASES.iter().filter_map(|(alias, key)| Some((*key, environment.get(*alias)?.clone())));
+    let table = members.map(|(key, value)| (key.to_owned(), Value::from(value))).collect::<HashMap<_, _>>();
+    Some(Value::new(None, ValueKind::Table(table)))
+}
+
+/// Tables of environment variables as dotted keys, so that each overrides one key and not its whole section.
+fn flatten(tables: impl IntoIterator<Item = (String, Value)>) -> Vec<(String, Value)> {
+    let mut keys = Vec::new();
+    for (key, value) in tables {
+        match value.kind {
+            ValueKind::Table(inner) => {
+                let inner = flatten(inner);
+                keys.extend(inner.into_iter().map(|(name, value)| (format!("{key}.{name}"), value)));
+            }
+            _ => keys.push((key, value)),
+        }
+    }
+    keys
+}
+
+/// A list as TOML has it, or, from the environment, as JSON text.
+fn list<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Either<T> {
+        Text(String),
+        List(Vec<T>),
+    }
+    match Either::deserialize(deserializer)? {
+        Either::List(list) => Ok(list),
+        Either::Text(text) => serde_json::from_str(&text).map_err(|error| {
+            serde::de::Error::custom(format!("expected a list, or one as JSON text: {error}"))
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn from_environment(pairs: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let environment = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        Config::from_layers(None::<File<config::FileSourceString, FileFormat>>, &environment)
+    }
+
+    #[test]
+    fn the_manual_is_a_configuration() {
+        let config = Config::from_toml("").unwrap();
+        assert_eq!(config.endpoint.listen.port(), 7071);
+        assert_eq!(config.requests.unhandled_requests, Unhandled::Ignore);
+        assert!(config.storage.accounts.is_empty());
+    }
+
+    #[test]
+    fn every_key_can_come_from_the_environment() {
+        let config = from_environment(&[
+            ("GRIDWICH__ENDPOINT__LISTEN", "0.0.0.0:80"),
+            ("GRIDWICH__ENDPOINT__BODY_BYTES_MAX", "1000"),
+            ("GRIDWICH__REQUESTS__UNHANDLED_REQUESTS", "fail"),
+            ("GRIDWICH__ADMISSION__SECRETS", r#"["one","two"]"#),
+            ("GRIDWICH__STORAGE__ACCOUNTS", r#"[{"name":"inbox01","key":"a2V5"}]"#),
+            ("GRW_TOPIC_END_POINT", "https://topic.westeurope-1.eventgrid.azure.net/api/events"),
+            ("GRW_TOPIC_KEY", "a2V5"),
+            ("AmsAccountName", "ams"),
+            ("AmsResourceGroup", "group"),
+            ("AmsSubscriptionId", "subscription"),
+        ])
+        .unwrap();
+        assert_eq!(config.endpoint.listen.port(), 80);
+        assert_eq!((config.endpoint.body_bytes_max, config.endpoint.drain_seconds), (1000, 25));
+        assert_eq!(config.requests.unhandled_requests, Unhandled::Fail);
+        assert_eq!(config.admission.secrets.len(), 2);
+        assert_eq!(config.storage.accounts[0].key.reveal(), "a2V5");
+        assert!(config.topic.endpoint.starts_with("https://topic."));
+        assert_eq!(config.media.accounts[0].account, "ams");
+    }
+
+    #[test]
+    fn a_bad_value_names_its_key_and_what_was_expected() {
+        for (key, value, expected) in [
+            ("GRIDWICH__ENDPOINT__LISTEN", "everywhere", "endpoint.listen"),
+            ("GRIDWICH__ENDPOINT__STEPS_MAX", "many", "endpoint.steps_max"),
+            ("GRIDWICH__ENDPOINT__LISTN", "0.0.0.0:80", "unknown field `listn`, expected one of `listen`"),
+            ("GRIDWICH__REQUESTS__ANNOUNCE", "some", "requests.announce"),
+            ("GRIDWICH__STORAGE__ACCOUNTS", "inbox", "expected a list"),
+        ] {
+            let error = from_environment(&[(key, value)]).unwrap_err().to_string();
+            assert!(error.contains(expected), "{key}={value}: {error}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_not_printed() {
+        let config = Config::from_toml("[topic]\nkey = \"hush\"").unwrap();
+        assert!(!format!("{config:?}").contains("hush"));
+    }
+}

@@ -1,0 +1,319 @@
+//! The door: one HTTP exchange with the courier, from its first byte to its status. Names no handler and no participant.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse as _, Response};
+use bytes::Bytes;
+use futures_util::FutureExt as _;
+use futures_util::future::join_all;
+use gridwich_handlers::base::{Dispatcher, PublishError, Route, World, refuse};
+use gridwich_handlers::event::{Arrival, Event, read_delivery};
+use http::header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, request};
+use http_body_util::{BodyExt as _, Limited};
+use serde::Deserialize;
+use serde_json::json;
+use tokio::time::Instant;
+
+use crate::admission::Admission;
+use crate::steps::{Full, Running, StepKey, Steps, Verdict};
+use crate::telemetry::metrics::{Metrics, Outcome};
+
+/// The event that asks an endpoint to prove that it expects deliveries.
+const VALIDATION: &str = "Microsoft.EventGrid.SubscriptionValidationEvent";
+/// A code is a GUID; anything much longer is no code.
+const VALIDATION_CODE_BYTES_MAX: usize = 1_024;
+/// How long a body may take to arrive.
+const BODY_SECONDS_MAX: Duration = Duration::from_secs(10);
+/// How much of a refused body is read, so that its sender gets to see the answer rather than a broken connection.
+const DISCARD_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// What a courier that is asked to come again is told; Event Grid waits at least this long after a 503 anyway.
+const RETRY_AFTER_SECONDS: u32 = 30;
+const EVENT_TYPE_HEADER: HeaderName = HeaderName::from_static("aeg-event-type");
+const REQUEST_ORIGIN: HeaderName = HeaderName::from_static("webhook-request-origin");
+const ALLOWED_ORIGIN: HeaderName = HeaderName::from_static("webhook-allowed-origin");
+const ALLOWED_RATE: HeaderName = HeaderName::from_static("webhook-allowed-rate");
+
+/// Everything an exchange needs.
+pub struct Door {
+    /// Who may deliver.
+    pub admission: Admission,
+    /// Where events go.
+    pub dispatcher: Dispatcher,
+    /// What handling needs.
+    pub world: World,
+    /// What is running.
+    pub steps: Steps,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// Largest delivery, in bytes.
+    pub body_bytes_max: usize,
+    /// How long a delivery waits for its steps.
+    pub delivery_budget: Duration,
+    /// Whether the sender of a request that nobody takes is told.
+    pub fails_unhandled: bool,
+}
+
+/// The door as a function from request to response.
+pub fn router(door: Arc<Door>) -> Router {
+    Router::new().fallback(exchange).with_state(door)
+}
+
+async fn exchange(State(door): State<Arc<Door>>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let path = parts.uri.path().trim_end_matches('/').to_ascii_lowercase();
+    match (path.as_str(), &parts.method) {
+        ("/api/eventgrid" | "", &Method::POST) => {
+            let started = Instant::now();
+            let response = door.receive(&parts, body).await;
+            door.metrics.delivered(response.status(), started.elapsed());
+            response
+        }
+        ("/api/eventgrid" | "", &Method::OPTIONS) => door.shake_hands(&parts),
+        ("/livez", &Method::GET) => text(StatusCode::OK, "alive"),
+        ("/readyz", &Method::GET) => door.readiness(),
+        ("/metrics", &Method::GET) => door.show_metrics(&parts),
+        ("/api/eventgrid" | "", _) => not_allowed("POST, OPTIONS"),
+        ("/livez" | "/readyz" | "/metrics", _) => not_allowed("GET"),
+        _ => text(StatusCode::NOT_FOUND, "deliveries are received at /api/EventGrid"),
+    }
+}
+
+impl Door {
+    async fn receive(&self, parts: &request::Parts, body: Body) -> Response {
+        if let Err(refusal) = self.admission.admit(&parts.uri, &parts.headers) {
+            discard(body).await;
+            tracing::warn!("a delivery was turned away: {refusal}");
+            return text(StatusCode::UNAUTHORIZED, &refusal.to_string());
+        }
+        if self.steps.is_stopping() {
+            discard(body).await;
+            return come_again("stopping");
+        }
+        let body = match self.read(&parts.headers, body).await {
+            Ok(body) => body,
+            Err(response) => return response,
+        };
+        let arrivals = match read_delivery(&body) {
+            Ok(arrivals) => arrivals,
+            Err(error) => return text(StatusCode::BAD_REQUEST, &error.to_string()),
+        };
+        if is_farewell(&parts.headers) {
+            return StatusCode::OK.into_response();
+        }
+        match validation(&arrivals) {
+            Validation::None => self.handle(arrivals).await,
+            Validation::Alone(event) => prove(event),
+            Validation::Mixed => {
+                text(StatusCode::BAD_REQUEST, "expected a subscription validation event alone in its array")
+            }
+        }
+    }
+
+    async fn read(&self, headers: &HeaderMap, mut body: Body) -> Result<Bytes, Response> {
+        if headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
+            discard(body).await;
+            return Err(text(StatusCode::BAD_REQUEST, "expected a body without content encoding"));
+        }
+        match tokio::time::timeout(BODY_SECONDS_MAX, whole(&mut body, self.body_bytes_max)).await {
+            Ok(Whole::All(bytes)) => Ok(bytes),
+            Ok(Whole::TooLarge) => {
+                discard(body).await;
+                let expected = format!("expected at most {} bytes", self.body_bytes_max);
+                Err(text(StatusCode::PAYLOAD_TOO_LARGE, &expected))
+            }
+            Ok(Whole::Broken) => Err(text(StatusCode::BAD_REQUEST, "the body broke off")),
+            Err(_) => Err(text(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time")),
+        }
+    }
+
+    /// Starts every event of the delivery, or joins it, and waits for all within the budget.
+    async fn handle(&self, arrivals: Vec<Arrival>) -> Response {
+        let deadline = Instant::now() + self.delivery_budget;
+        let mut running = Vec::with_capacity(arrivals.len());
+        let mut is_full = false;
+        for arrival in arrivals {
+            match arrival {
+                Arrival::Event(event) => match self.start(event) {
+                    Ok(step) => running.extend(step),
+                    Err(Full) => is_full = true,
+                },
+                Arrival::Unusable(reason) => {
+                    self.metrics.arrived(None, Outcome::Unusable);
+                    tracing::warn!("an element of a delivery is no event and is passed over: {reason}");
+                }
+            }
+        }
+        let Ok(verdicts) = tokio::time::timeout_at(deadline, join_all(running)).await else {
+            return come_again("still running");
+        };
+        match (is_full, verdicts.iter().all(|verdict| *verdict == Verdict::Settled)) {
+            (false, true) => StatusCode::OK.into_response(),
+            (true, _) => come_again("too many steps at once"),
+            (false, false) => come_again("an answer could not be published"),
+        }
+    }
+
+    fn start(&self, event: Event) -> Result<Option<Running>, Full> {
+        match self.dispatcher.route(&event) {
+            Route::Handler(handling) => {
+                self.metrics.arrived(Some(handling.event_type()), Outcome::Handled);
+                self.run(event, |event, world| handling.start(event, world)).map(Some)
+            }
+            Route::Nobody => {
+                self.metrics.arrived(None, Outcome::Nobody);
+                Ok(None)
+            }
+            Route::UnknownRequest(sentence) => {
+                self.metrics.arrived(None, Outcome::Unknown);
+                tracing::warn!(event.id = %event.id, "{sentence}");
+                if !self.fails_unhandled {
+                    return Ok(None);
+                }
+                self.run(event, |event, world| refuse(event, world, sentence).boxed()).map(Some)
+            }
+        }
+    }
+
+    fn run<F>(&self, event: Event, start: impl FnOnce(Event, World) -> F) -> Result<Running, Full>
+    where
+        F: Future<Output = Result<(), PublishError>> + Send + 'static,
+    {
+        let key = StepKey {
+            event_id: event.id.clone(),
+            event_type: event.event_type.clone(),
+            data: event.data.clone(),
+        };
+        self.steps.join_or_start(key, || {
+            let id = event.id.clone();
+            start(event, self.world.clone()).map(move |published| verdict(&id, published)).boxed()
+        })
+    }
+
+    /// CloudEvents' handshake: permission for an origin, or silence about it.
+    fn shake_hands(&self, parts: &request::Parts) -> Response {
+        let mut response = (StatusCode::OK, [(ALLOW, "POST, OPTIONS")]).into_response();
+        let Some(origin) = parts.headers.get(REQUEST_ORIGIN) else {
+            *response.status_mut() = StatusCode::NO_CONTENT;
+            return response;
+        };
+        if let Err(refusal) = self.admission.admit(&parts.uri, &parts.headers) {
+            return text(StatusCode::UNAUTHORIZED, &refusal.to_string());
+        }
+        if origin.to_str().is_ok_and(|origin| self.admission.allows_origin(origin)) {
+            response.headers_mut().insert(ALLOWED_ORIGIN, origin.clone());
+            response.headers_mut().insert(ALLOWED_RATE, HeaderValue::from_static("*"));
+        }
+        response
+    }
+
+    fn readiness(&self) -> Response {
+        if self.steps.is_stopping() {
+            return text(StatusCode::SERVICE_UNAVAILABLE, "stopping");
+        }
+        text(StatusCode::OK, "ready")
+    }
+
+    /// Whoever may deliver may also look.
+    fn show_metrics(&self, parts: &request::Parts) -> Response {
+        if let Err(refusal) = self.admission.admit(&parts.uri, &parts.headers) {
+            return text(StatusCode::UNAUTHORIZED, &refusal.to_string());
+        }
+        self.metrics.running(self.steps.count());
+        let headers = [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
+        (headers, self.metrics.exposition()).into_response()
+    }
+}
+
+fn verdict(event_id: &str, published: Result<(), PublishError>) -> Verdict {
+    match published {
+        Ok(()) => Verdict::Settled,
+        Err(error) => {
+            tracing::error!(event.id = event_id, "{error}; the delivery is asked to come again");
+            Verdict::Unpublished
+        }
+    }
+}
+
+enum Validation<'a> {
+    None,
+    Alone(&'a Event),
+    Mixed,
+}
+
+/// Recognised by the event itself, as the original does; whatever the header says.
+fn validation(arrivals: &[Arrival]) -> Validation<'_> {
+    let asks = |arrival: &Arrival| matches!(arrival, Arrival::Event(event) if event.event_type == VALIDATION);
+    match arrivals {
+        [Arrival::Event(event)] if event.event_type == VALIDATION => Validation::Alone(event),
+        arrivals if arrivals.iter().any(asks) => Validation::Mixed,
+        _ => Validation::None,
+    }
+}
+
+fn prove(event: &Event) -> Response {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Challenge {
+        #[serde(alias = "ValidationCode")]
+        validation_code: String,
+    }
+    match serde_json::from_slice::<Challenge>(&event.data) {
+        Ok(challenge) if challenge.validation_code.len() <= VALIDATION_CODE_BYTES_MAX => {
+            tracing::info!("an event subscription was validated");
+            axum::Json(json!({"validationResponse": challenge.validation_code})).into_response()
+        }
+        _ => text(StatusCode::BAD_REQUEST, "[0].data.validationCode: expected a code"),
+    }
+}
+
+/// Word that an event subscription was deleted: both spellings are in use.
+fn is_farewell(headers: &HeaderMap) -> bool {
+    let kind = headers.get(EVENT_TYPE_HEADER).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    ["SubscriptionDeletion", "Unsubscribe"].iter().any(|farewell| farewell.eq_ignore_ascii_case(kind))
+}
+
+/// What came of reading a body.
+enum Whole {
+    All(Bytes),
+    TooLarge,
+    Broken,
+}
+
+async fn whole(body: &mut Body, bytes_max: usize) -> Whole {
+    let mut whole = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(frame) = frame else { return Whole::Broken };
+        let data = frame.into_data().unwrap_or_default();
+        if whole.len() + data.len() > bytes_max {
+            return Whole::TooLarge;
+        }
+        whole.extend_from_slice(&data);
+    }
+    Whole::All(Bytes::from(whole))
+}
+
+/// Reads what a refused sender still sends, within bounds.
+async fn discard(body: Body) {
+    let mut limited = Limited::new(body, DISCARD_BYTES_MAX);
+    let reading = async { while limited.frame().await.is_some_and(|frame| frame.is_ok()) {} };
+    // Whoever takes longer than this sees a broken connection.
+    let _ = tokio::time::timeout(BODY_SECONDS_MAX, reading).await;
+}
+
+fn come_again(reason: &'static str) -> Response {
+    let headers = [(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS))];
+    (StatusCode::SERVICE_UNAVAILABLE, headers, reason).into_response()
+}
+
+fn not_allowed(allowed: &'static str) -> Response {
+    (StatusCode::METHOD_NOT_ALLOWED, [(ALLOW, allowed)]).into_response()
+}
+
+fn text(status: StatusCode, sentence: &str) -> Response {
+    (status, sentence.to_owned()).into_response()
+}

@@ -1,0 +1,16 @@
+//! Everything that touches the world: sockets, clocks, providers, configuration. What is decided is decided in
+//! [`gridwich_handlers`].
+
+pub mod admission;
+pub mod app;
+pub mod azure;
+pub mod config;
+pub mod contract;
+pub mod endpoint;
+#[cfg(feature = "local")]
+pub mod local;
+pub mod publisher;
+pub mod secret;
+pub mod server;
+pub mod steps;
+pub mod telemetry;

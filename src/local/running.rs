@@ -1,0 +1,144 @@
+//! The local cloud on its ports. What is in it is `seed`'s; what is said of it is `show`'s.
+
+use std::net::Ipv4Addr;
+use std::num::{NonZeroU32, NonZeroU64};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use local_azure::blob_storage::{CopyPace, Keep, Rehydration};
+use local_azure::clock::Clock;
+use local_azure::cloud::{Cloud, CloudSettings};
+use local_azure::event_grid::RetrySchedule;
+use local_azure::ids::Ids;
+use local_azure::media_services::{Encoder, Ffmpeg};
+use local_azure::serve::serve;
+use local_azure::tls::DevelopmentTls;
+use local_azure::webhook::HttpWebhooks;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::places::{MEDIA_ACCOUNTS, Places, Ports, RESOURCE_GROUP, STORAGE_ACCOUNTS, SUBSCRIPTION};
+use super::{home, seed};
+
+/// Copies go at the pace of a good disk, but slowly enough that they are seen to be asynchronous.
+const COPY_PACE: CopyPace = CopyPace {
+    bytes_per_second: NonZeroU64::new(200_000_000).expect("not zero"),
+    minimum: Duration::from_millis(300),
+};
+/// Azure takes hours; here it is only seen to take time.
+const REHYDRATION: Rehydration =
+    Rehydration { standard: Duration::from_secs(15), high: Duration::from_secs(5) };
+/// Jobs a region encodes at the same time.
+const JOBS_AT_ONCE: usize = 2;
+
+/// How the local cloud is to be.
+pub(super) struct LocalSettings {
+    pub(super) ports: Ports,
+    pub(super) folder: PathBuf,
+    pub(super) with_tls: bool,
+    pub(super) strict_auth: bool,
+    /// Divides the waits between deliveries.
+    pub(super) hurry: u32,
+    /// Seconds of media encoded per second; `None` is as fast as it goes.
+    pub(super) encoder_speed: Option<f64>,
+}
+
+/// The local cloud, running.
+pub(super) struct LocalCloud {
+    pub(super) cloud: Cloud,
+    pub(super) places: Places,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl LocalCloud {
+    /// Binds all ports, serves on them, and makes what is there from the start.
+    pub(super) async fn start(settings: LocalSettings) -> Result<Self, String> {
+        let tls = DevelopmentTls::in_folder(&settings.folder).map_err(|error| error.to_string())?;
+        let places = Places {
+            ports: settings.ports,
+            with_tls: settings.with_tls,
+            ca_file: tls.ca_file.clone(),
+            config_file: settings.folder.join("gridwich.toml"),
+        };
+        let written = std::fs::write(&places.config_file, places.processor_config());
+        written.map_err(|error| format!("{}: {error}", places.config_file.display()))?;
+        let cloud =
+            Cloud::new(cloud_settings(&settings, &places, &tls)?).map_err(|error| error.to_string())?;
+        let local = Self { cloud, places, tasks: TaskTracker::new(), stop: CancellationToken::new() };
+        let optional_tls = settings.with_tls.then(|| Arc::clone(&tls.server));
+        let Ports { home: home_port, event_grid, media, storage, .. } = settings.ports;
+        local.listen(storage, local.cloud.blob_storage.router(), optional_tls.clone()).await?;
+        local.listen(event_grid, local.cloud.event_grid.router(), optional_tls).await?;
+        local.listen(media, local.cloud.media_services.router(), Some(tls.server)).await?;
+        seed::topics_and_containers(&local).await?;
+        local.listen(home_port, home::router(&local.cloud, &local.places), None).await?;
+        Ok(local)
+    }
+
+    /// Stops everything: first the encoders, then the ports.
+    pub(super) async fn stop(&self) {
+        self.cloud.media_services.shutdown().await;
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    async fn listen(
+        &self,
+        port: u16,
+        service: Router,
+        tls: Option<Arc<local_azure::tls::ServerConfig>>,
+    ) -> Result<(), String> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
+        let listener = listener.map_err(|error| {
+            format!("port {port} cannot be listened to: {error} (--port-base moves all ports)")
+        })?;
+        let stop = self.stop.clone();
+        self.tasks.spawn(async move {
+            if let Err(error) = serve(listener, service, tls, stop).await {
+                tracing::error!("port {port} is served no more: {error}");
+            }
+        });
+        Ok(())
+    }
+}
+
+fn cloud_settings(
+    settings: &LocalSettings,
+    places: &Places,
+    tls: &DevelopmentTls,
+) -> Result<CloudSettings, String> {
+    let webhooks = HttpWebhooks::new(Some(tls.ca_pem.as_bytes())).map_err(|error| error.to_string())?;
+    let scratch = settings.folder.join("scratch");
+    std::fs::create_dir_all(&scratch).map_err(|error| format!("{}: {error}", scratch.display()))?;
+    Ok(CloudSettings {
+        clock: Clock::system(),
+        ids: Ids::random(),
+        webhooks: Arc::new(webhooks),
+        event_grid_url: places.event_grid(),
+        storage_url: places.storage(),
+        media_url: places.media(),
+        subscription: SUBSCRIPTION.to_owned(),
+        resource_group: RESOURCE_GROUP.to_owned(),
+        storage_accounts: STORAGE_ACCOUNTS.map(str::to_owned).to_vec(),
+        media_accounts: MEDIA_ACCOUNTS
+            .map(|(region, account)| (region.to_owned(), account.to_owned()))
+            .to_vec(),
+        keep: Keep::Folder(settings.folder.join("storage")),
+        copy_pace: COPY_PACE,
+        rehydration: REHYDRATION,
+        schedule: RetrySchedule::hurried(NonZeroU32::new(settings.hurry).unwrap_or(NonZeroU32::MIN)),
+        encoder: Encoder::Ffmpeg(Ffmpeg {
+            ffmpeg: "ffmpeg".into(),
+            ffprobe: "ffprobe".into(),
+            scratch,
+            pace: settings.encoder_speed,
+        }),
+        jobs_at_once: JOBS_AT_ONCE,
+        strict_auth: settings.strict_auth,
+    })
+}

@@ -1,0 +1,129 @@
+//! What is counted and timed, to be scraped and to be sent. Labels come from closed sets only, so that no caller can make
+//! their number grow.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use opentelemetry::metrics::{Counter, Gauge, Histogram, MeterProvider as _};
+use opentelemetry::{KeyValue, Value};
+use opentelemetry_otlp::MetricExporter;
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider};
+use prometheus::{Encoder as _, Registry, TextEncoder};
+
+/// Bounds of duration histograms in seconds: from what a lone answer takes on loopback to the delivery budget.
+const SECONDS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 15.0, 30.0];
+
+/// What became of an arriving event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// A handler took it.
+    Handled,
+    /// A request that no handler here takes.
+    Unknown,
+    /// Not our business.
+    Nobody,
+    /// No event at all.
+    Unusable,
+}
+
+impl Outcome {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Handled => "handled",
+            Self::Unknown => "unknown",
+            Self::Nobody => "nobody",
+            Self::Unusable => "unusable",
+        }
+    }
+}
+
+/// All instruments.
+pub struct Metrics {
+    registry: Registry,
+    events: Counter<u64>,
+    deliveries: Histogram<f64>,
+    published: Counter<u64>,
+    posts: Histogram<f64>,
+    running: Gauge<u64>,
+}
+
+impl Metrics {
+    /// Instruments that can be scraped and, with an exporter, are sent once a minute.
+    ///
+    /// # Errors
+    /// When the instruments cannot be set up.
+    pub fn new(
+        exporter: Option<MetricExporter>,
+        resource: Resource,
+    ) -> Result<(Self, SdkMeterProvider), String> {
+        let registry = Registry::new();
+        let scraped = opentelemetry_prometheus::exporter().with_registry(registry.clone()).build();
+        let scraped = scraped.map_err(|error| error.to_string())?;
+        let mut provider = SdkMeterProvider::builder().with_reader(scraped).with_resource(resource);
+        if let Some(exporter) = exporter {
+            provider = provider.with_reader(PeriodicReader::builder(exporter).build());
+        }
+        let provider = provider.build();
+        let meter = provider.meter(env!("CARGO_PKG_NAME"));
+        let seconds = |name: &'static str, what: &'static str| {
+            let histogram = meter.f64_histogram(name).with_description(what).with_unit("s");
+            histogram.with_boundaries(SECONDS.to_vec()).build()
+        };
+        let metrics = Self {
+            events: meter.u64_counter("gridwich.events").with_description("Events that arrived").build(),
+            deliveries: seconds("gridwich.delivery.duration", "From a delivery's first byte to its status"),
+            published: meter
+                .u64_counter("gridwich.answers")
+                .with_description("Answers given to the topic")
+                .build(),
+            posts: seconds("gridwich.post.duration", "One POST to the topic"),
+            running: meter
+                .u64_gauge("gridwich.steps.running")
+                .with_description("Steps that are running")
+                .build(),
+            registry,
+        };
+        Ok((metrics, provider))
+    }
+
+    /// An event arrived; `event_type` only when a handler is registered for it.
+    pub fn arrived(&self, event_type: Option<&'static str>, outcome: Outcome) {
+        let labels = [label("event_type", event_type.unwrap_or("other")), label("outcome", outcome.as_str())];
+        self.events.add(1, &labels);
+    }
+
+    /// A delivery was answered.
+    pub fn delivered(&self, status: StatusCode, took: Duration) {
+        self.deliveries.record(took.as_secs_f64(), &[label("status", i64::from(status.as_u16()))]);
+    }
+
+    /// An answer was accepted by the topic, or given up.
+    pub fn published(&self, event_type: &'static str, is_accepted: bool) {
+        self.published.add(1, &[label("event_type", event_type), label("accepted", is_accepted)]);
+    }
+
+    /// A POST to the topic was answered, or not.
+    pub fn posted(&self, is_accepted: bool, took: Duration) {
+        self.posts.record(took.as_secs_f64(), &[label("accepted", is_accepted)]);
+    }
+
+    /// So many steps are running.
+    pub fn running(&self, steps: usize) {
+        self.running.record(steps as u64, &[]);
+    }
+
+    /// All of it as Prometheus' text.
+    #[must_use]
+    pub fn exposition(&self) -> Vec<u8> {
+        let mut text = Vec::new();
+        if let Err(error) = TextEncoder::new().encode(&self.registry.gather(), &mut text) {
+            tracing::error!("the metrics cannot be written: {error}");
+        }
+        text
+    }
+}
+
+fn label(name: &'static str, value: impl Into<Value>) -> KeyValue {
+    KeyValue::new(name, value)
+}

@@ -1,0 +1,5 @@
+//! The project seen from outside. The list of modules is the table of contents.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod schemas;
+mod tidy;
