@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -132,33 +133,27 @@ fn show_places(arguments: &LocalArguments, places: &Places) -> Result<(), String
 }
 
 /// The folder everything is kept in; a temporary one goes with it.
-struct Folder {
-    path: PathBuf,
-    is_temporary: bool,
+enum Folder {
+    Kept(PathBuf),
+    Temporary(TempDir),
 }
 
 impl Folder {
     fn new(kept: Option<&Path>) -> Result<Self, String> {
-        let path = kept.map_or_else(temporary, Path::to_owned);
-        let made = std::fs::create_dir_all(&path).and_then(|()| path.canonicalize());
-        let path = made.map_err(|error| format!("--data {}: {error}", path.display()))?;
-        Ok(Self { path, is_temporary: kept.is_none() })
+        let Some(path) = kept else {
+            let made = tempfile::Builder::new().prefix("gridwich-").tempdir();
+            return made
+                .map(Self::Temporary)
+                .map_err(|error| format!("a temporary folder cannot be made: {error}"));
+        };
+        let made = std::fs::create_dir_all(path).and_then(|()| path.canonicalize());
+        made.map(Self::Kept).map_err(|error| format!("--data {}: {error}", path.display()))
     }
 
     fn path(&self) -> &Path {
-        &self.path
-    }
-}
-
-fn temporary() -> PathBuf {
-    std::env::temp_dir().join(format!("gridwich-{}", std::process::id()))
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        if self.is_temporary {
-            // What cannot be removed is in the way of nobody: the next run has a folder of its own.
-            let _ = std::fs::remove_dir_all(&self.path);
+        match self {
+            Self::Kept(path) => path,
+            Self::Temporary(folder) => folder.path(),
         }
     }
 }

@@ -30,14 +30,10 @@ pub(super) struct Entry {
 impl Entry {
     /// One line: seconds since `start`, event type, sender, operation context.
     pub(super) fn line(&self, start: OffsetDateTime) -> String {
-        let elapsed = Duration::try_from(self.received - start).unwrap_or_default();
-        format!(
-            "{:>8.3} s  {:<46} {:<20} {}",
-            elapsed.as_secs_f64(),
-            self.event_type,
-            self.sender,
-            self.context
-        )
+        let elapsed = Duration::try_from(self.received - start).unwrap_or_default().as_secs_f64();
+        let percent = self.data["percentComplete"].as_u64().map(|percent| format!(" {percent} %"));
+        let what = format!("{}{}", self.event_type, percent.unwrap_or_default());
+        format!("{elapsed:>8.3} s  {what:<48} {:<20} {}", self.sender, self.context)
     }
 }
 
