@@ -4,6 +4,7 @@
 pub mod admission;
 pub mod app;
 pub mod azure;
+pub mod clock;
 pub mod config;
 pub mod contract;
 pub mod endpoint;

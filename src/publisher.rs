@@ -8,13 +8,13 @@ use bytes::Bytes;
 use gridwich_handlers::base::{Draft, PublishError, Publisher};
 use serde::Serialize;
 use serde_json::value::RawValue;
-use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
+use crate::clock;
 use crate::telemetry::metrics::Metrics;
 
 /// Most events in one POST: more gained nothing when measured, and a refused POST costs more.
@@ -119,7 +119,7 @@ fn envelope(draft: &Draft) -> Result<Vec<u8>, PublishError> {
         id: draft.id.hyphenated().encode_lower(&mut id),
         event_type: draft.event_type,
         subject: &draft.subject,
-        event_time: OffsetDateTime::now_utc().format(&Rfc3339).unwrap_or_default(),
+        event_time: clock::now().format(&Rfc3339).unwrap_or_default(),
         data_version: DATA_VERSION,
         data: serde_json::from_slice(&draft.data).map_err(unwritable)?,
     };

@@ -13,7 +13,6 @@ use opentelemetry::trace::{
 };
 use opentelemetry_otlp::{Protocol, WithExportConfig as _};
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::metrics::SdkMeterProvider;
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
@@ -40,7 +39,6 @@ pub struct Telemetry {
     /// How work is traced.
     pub spans: Arc<dyn Spans>,
     tracing: Option<SdkTracerProvider>,
-    measuring: SdkMeterProvider,
 }
 
 impl Telemetry {
@@ -52,11 +50,11 @@ impl Telemetry {
         if !(0.0..=1.0).contains(&config.trace_ratio) {
             return Err(format!("telemetry.trace_ratio: expected 0.0 to 1.0, found {}", config.trace_ratio));
         }
-        let (metrics, measuring) = Metrics::new(metric_exporter(config)?, resource())?;
+        let metrics = Metrics::new(metric_exporter(config)?, resource())?;
         let tracing = tracer(config)?;
         let link = LogLink::new(&config.app_insights_resource_id);
         let spans = Arc::new(OperationSpans { is_traced: tracing.is_some(), link });
-        Ok(Self { metrics: Arc::new(metrics), spans, tracing, measuring })
+        Ok(Self { metrics: Arc::new(metrics), spans, tracing })
     }
 
     /// Sends logs to standard error and spans to the collector, for the whole program.
@@ -83,7 +81,7 @@ impl Telemetry {
             // A collector that does not answer loses the last spans; there is nobody left to tell.
             let _ = tracing.shutdown_with_timeout(EXPORT_SECONDS_MAX);
         }
-        let _ = self.measuring.shutdown_with_timeout(EXPORT_SECONDS_MAX);
+        self.metrics.flush(EXPORT_SECONDS_MAX);
     }
 }
 

@@ -8,7 +8,6 @@ use azure_core::credentials::{Secret as AzureSecret, TokenCredential};
 use azure_core::http::policies::Policy;
 use azure_core::http::request::options::ClientRequestId;
 use azure_core::http::{ClientMethodOptions, Context, Etag, Url};
-use azure_core::time::OffsetDateTime;
 use azure_storage_blob::models::{
     AccessTier, BlobClientGetPropertiesResultHeaders, BlobClientSetTierOptions,
     BlobClientStartCopyFromUrlOptions, BlobContainerClientListBlobsOptions, BlockBlobClientUploadOptions,
@@ -29,6 +28,7 @@ use super::classify::{classify, code};
 use super::pipeline::client_options;
 use super::shared_key::SharedKeyPolicy;
 use super::wire::Wire;
+use crate::clock;
 use crate::config::StorageAccountConfig;
 
 mod account;
@@ -109,7 +109,7 @@ impl BlobStorage {
         if copy.source.container.account == copy.destination.container.account && account.has_key() {
             return Ok(url);
         }
-        let query = account.read_signature(copy.source, OffsetDateTime::now_utc()).await;
+        let query = account.read_signature(copy.source, clock::now()).await;
         url.set_query(Some(&query.map_err(|error| classify(&error, &self.uri(copy.source)))?));
         Ok(url)
     }

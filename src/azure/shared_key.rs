@@ -9,7 +9,9 @@ use azure_core::hmac::hmac_sha256;
 use azure_core::http::headers::{AUTHORIZATION, HeaderName, Headers};
 use azure_core::http::policies::{Policy, PolicyResult};
 use azure_core::http::{Context, Method, Request, Url};
-use azure_core::time::{OffsetDateTime, to_rfc7231};
+use azure_core::time::to_rfc7231;
+
+use crate::clock;
 
 const DATE: HeaderName = HeaderName::from_static("x-ms-date");
 /// The headers whose values are signed in this order ("Authorize with Shared Key", versions from 2015-02-21); the twelfth,
@@ -43,7 +45,7 @@ impl std::fmt::Debug for SharedKeyPolicy {
 #[async_trait]
 impl Policy for SharedKeyPolicy {
     async fn send(&self, ctx: &Context, request: &mut Request, next: &[Arc<dyn Policy>]) -> PolicyResult {
-        request.insert_header(DATE, to_rfc7231(&OffsetDateTime::now_utc()));
+        request.insert_header(DATE, to_rfc7231(&clock::now()));
         let length = request.body().len().unwrap_or_default();
         let text = string_to_sign(&self.account, request.method(), request.headers(), length, request.url());
         let signature = hmac_sha256(&text, &self.key)?;

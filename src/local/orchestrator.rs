@@ -12,6 +12,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::places::{Places, REQUESTS, key};
 use super::timeline::Entry;
+use crate::clock;
 
 /// How long an answer is waited for, when nothing at all happens meanwhile.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
@@ -41,7 +42,7 @@ impl Orchestrator {
             key: key(REQUESTS),
             client: reqwest::Client::new(),
             timeline,
-            started: OffsetDateTime::now_utc(),
+            started: clock::now(),
             bar,
             requests: 0,
         }
@@ -74,7 +75,7 @@ impl Orchestrator {
     }
 
     async fn publish(&self, event_type: &str, data: &Value) -> Result<(), String> {
-        let now = OffsetDateTime::now_utc();
+        let now = clock::now();
         let body = json!([{
             "id": format!("demo-{}-{}", now.unix_timestamp_nanos(), self.requests),
             "subject": "/demo",

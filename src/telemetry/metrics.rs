@@ -41,6 +41,7 @@ impl Outcome {
 /// All instruments.
 pub struct Metrics {
     registry: Registry,
+    provider: SdkMeterProvider,
     events: Counter<u64>,
     deliveries: Histogram<f64>,
     published: Counter<u64>,
@@ -53,10 +54,7 @@ impl Metrics {
     ///
     /// # Errors
     /// When the instruments cannot be set up.
-    pub fn new(
-        exporter: Option<MetricExporter>,
-        resource: Resource,
-    ) -> Result<(Self, SdkMeterProvider), String> {
+    pub fn new(exporter: Option<MetricExporter>, resource: Resource) -> Result<Self, String> {
         let registry = Registry::new();
         let scraped = opentelemetry_prometheus::exporter().with_registry(registry.clone()).build();
         let scraped = scraped.map_err(|error| error.to_string())?;
@@ -70,7 +68,7 @@ impl Metrics {
             let histogram = meter.f64_histogram(name).with_description(what).with_unit("s");
             histogram.with_boundaries(SECONDS.to_vec()).build()
         };
-        let metrics = Self {
+        Ok(Self {
             events: meter.u64_counter("gridwich.events").with_description("Events that arrived").build(),
             deliveries: seconds("gridwich.delivery.duration", "From a delivery's first byte to its status"),
             published: meter
@@ -83,8 +81,14 @@ impl Metrics {
                 .with_description("Steps that are running")
                 .build(),
             registry,
-        };
-        Ok((metrics, provider))
+            provider,
+        })
+    }
+
+    /// Sends what is still to be sent, within a bounded time.
+    pub fn flush(&self, patience: Duration) {
+        // A collector that does not answer loses the last figures; there is nobody left to tell.
+        let _ = self.provider.shutdown_with_timeout(patience);
     }
 
     /// An event arrived; `event_type` only when a handler is registered for it.

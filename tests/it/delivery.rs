@@ -1,0 +1,204 @@
+//! Bad days: answers that cannot be published, steps that take long, processors that stop. Whatever happens, the requestor
+//! hears an acknowledgment and one outcome.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use http::StatusCode;
+use local_azure::event_grid::DeliveryFault;
+use local_azure::faults::Fault;
+use serde_json::{Value, json};
+
+use crate::world::{EVENT_GRID, Options, PROCESSOR, World, only, types};
+
+fn copy(id: &str) -> Value {
+    json!([{
+        "id": id, "subject": "/orders", "eventType": "request.blob.copy", "eventTime": "2026-03-04T09:00:00Z",
+        "dataVersion": "1.0",
+        "data": {
+            "sourceUri": "http://127.0.0.1:10000/inbox/show-17/clip.mp4",
+            "destinationUri": "http://127.0.0.1:10000/archive/show-17/clip.mp4",
+            "operationContext": {"id": id},
+        },
+    }])
+}
+
+async fn world() -> World {
+    let world =
+        World::with(Options { config: "[requests]\nannounce = \"ours\"\n", ..Options::default() }).await;
+    world.upload("inbox", "show-17", "clip.mp4", b"moving pictures").await;
+    world
+}
+
+/// Each answer once, however often it was published.
+fn distinct(answers: Vec<Value>) -> Vec<Value> {
+    let mut seen = BTreeSet::new();
+    answers.into_iter().filter(|answer| seen.insert(answer["id"].as_str().unwrap().to_owned())).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_begins_while_the_acknowledgment_cannot_be_published() {
+    let world = world().await;
+    world.network.disconnect(EVENT_GRID);
+    assert_eq!(world.deliver(copy("1").to_string()).await.status(), StatusCode::SERVICE_UNAVAILABLE);
+    world.network.connect(EVENT_GRID, world.cloud.event_grid.router());
+    world.settled().await;
+    assert!(world.answers().is_empty());
+    assert!(world.received("archive").is_empty(), "the copy has not begun");
+    assert_eq!(world.deliver(copy("1").to_string()).await.status(), StatusCode::OK);
+    world.settled().await;
+    let answers = world.answers();
+    assert_eq!(
+        types(&answers),
+        ["response.acknowledge", "response.blob.copy.scheduled", "response.blob.created.success"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_publication_is_tried_again_within_the_delivery() {
+    for (status, retry_after) in [(429, Some(3)), (500, None), (503, Some(0)), (503, None)] {
+        let world = world().await;
+        let faults = &world.cloud.faults.event_grid;
+        faults.next(2, Fault::Refuse(StatusCode::from_u16(status).unwrap(), retry_after), |_| true);
+        assert_eq!(world.deliver(copy("1").to_string()).await.status(), StatusCode::OK);
+        world.settled().await;
+        let answers = world.answers();
+        assert_eq!(
+            types(&answers),
+            ["response.acknowledge", "response.blob.copy.scheduled", "response.blob.created.success"]
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_publication_whose_answer_is_lost_is_repeated_under_the_same_id() {
+    let world = world().await;
+    world.cloud.faults.event_grid.next(1, Fault::HangAfter, |_| true);
+    world.deliver(copy("1").to_string()).await;
+    world.deliver(copy("1").to_string()).await;
+    world.settled().await;
+    let answers = world.answers();
+    assert!(answers.len() > 3);
+    let answers = distinct(answers);
+    assert_eq!(
+        types(&answers),
+        ["response.acknowledge", "response.blob.copy.scheduled", "response.blob.created.success"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_of_the_response_topic_costs_time_and_nothing_else() {
+    let world = world().await;
+    let faults = world.cloud.faults.event_grid.clone();
+    faults.always(Fault::Refuse(StatusCode::SERVICE_UNAVAILABLE, None), |parts| {
+        parts.uri.path().contains("responses")
+    });
+    let data = copy("1")[0]["data"].clone();
+    world.publish("1", "request.blob.copy", data).await;
+    tokio::time::sleep(Duration::from_secs(90)).await;
+    assert!(world.answers().is_empty());
+    faults.clear();
+    world.settled().await;
+    let answers = distinct(world.answers());
+    assert_eq!(
+        types(&answers),
+        ["response.acknowledge", "response.blob.copy.scheduled", "response.blob.created.success"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_over_its_budget_goes_on_and_a_redelivery_joins_it() {
+    let world = world().await;
+    world.cloud.faults.storage.next(2, Fault::Hang, |parts| parts.uri.path().ends_with("clip.mp4"));
+    let first = world.deliver(copy("1").to_string()).await;
+    assert_eq!(first.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(first.headers()["retry-after"], "30");
+    assert_eq!(world.steps().count(), 1);
+    let joined = world.deliver(copy("1").to_string()).await;
+    assert_eq!(joined.status(), StatusCode::OK);
+    world.settled().await;
+    let answers = world.answers();
+    assert_eq!(
+        types(&answers),
+        ["response.acknowledge", "response.blob.copy.scheduled", "response.blob.created.success"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_processor_that_stops_lets_running_steps_finish_and_refuses_new_ones() {
+    let world = world().await;
+    world.cloud.faults.storage.next(1, Fault::Delay(Duration::from_secs(10)), |_| true);
+    let (steps, body) = (world.steps(), copy("1").to_string());
+    let stopping = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        steps.stop();
+        let refused = world.deliver(copy("2").to_string()).await;
+        let ready = world.get(PROCESSOR, "/readyz").await;
+        steps.drained().await;
+        (refused.status(), ready.status())
+    };
+    let (running, (refused, ready)) = tokio::join!(world.deliver(body), stopping);
+    assert_eq!(running.status(), StatusCode::OK);
+    assert_eq!((refused, ready), (StatusCode::SERVICE_UNAVAILABLE, StatusCode::SERVICE_UNAVAILABLE));
+    assert_eq!(types(&world.answers()), ["response.acknowledge", "response.blob.copy.scheduled"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn deliveries_dropped_doubled_or_answered_in_vain_change_nothing_for_the_requestor() {
+    for fault in [DeliveryFault::Drop, DeliveryFault::Duplicate, DeliveryFault::AnswerLost] {
+        let world = world().await;
+        assert!(world.cloud.event_grid.disturb(&world.requests_topic(), "to-processor", fault, 2));
+        let data = copy("1")[0]["data"].clone();
+        let answers = distinct(world.ask("1", "request.blob.copy", data).await);
+        let mut kinds = types(&answers);
+        assert_eq!(kinds.remove(0), "response.acknowledge");
+        kinds.sort_unstable();
+        assert_eq!(kinds, ["response.blob.copy.scheduled", "response.blob.created.success"], "{fault:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_than_there_is_room_for_is_asked_to_come_again() {
+    let world = World::with(Options { config: "[endpoint]\nsteps_max = 2\n", ..Options::default() }).await;
+    let events = (0..5).map(|i| {
+        json!({
+            "id": i.to_string(), "eventType": "request.blob.container.create", "dataVersion": "1",
+            "data": {"storageAccountName": "inbox", "containerName": format!("show-{i}")},
+        })
+    });
+    let body = Value::Array(events.collect()).to_string();
+    let mut deliveries = 1;
+    while world.deliver(body.clone()).await.status() == StatusCode::SERVICE_UNAVAILABLE {
+        deliveries += 1;
+        assert!(deliveries < 10, "what was settled is not in the way of the rest");
+        if deliveries == 3 {
+            break;
+        }
+    }
+    let answers = world.answers();
+    assert!(answers.iter().any(|answer| answer["eventType"] == "response.blob.container.create.success"));
+    let one_by_one = serde_json::from_str::<Vec<Value>>(&body).unwrap();
+    for event in one_by_one {
+        assert_eq!(world.deliver(json!([event]).to_string()).await.status(), StatusCode::OK);
+    }
+    assert_eq!(distinct(world.answers()).len(), 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_encode_whose_submission_is_answered_in_vain_makes_one_job() {
+    let world = world().await;
+    let is_job = |parts: &http::request::Parts| parts.method == "PUT" && parts.uri.path().contains("/jobs/");
+    world.cloud.faults.media.next(1, Fault::HangAfter, is_job);
+    let data = json!({
+        "inputs": [{"blobUri": "http://127.0.0.1:10000/inbox/show-17/clip.mp4"}],
+        "outputContainer": "http://127.0.0.1:10000/proxy/show-17-mbr",
+        "transformName": "AdaptiveStreaming",
+        "operationContext": {"id": 1},
+    });
+    let answers = distinct(world.ask("1", "request.encode.mediaservicesv3.create", data).await);
+    only(&answers, "response.encode.mediaservicesv3.dispatched");
+    only(&answers, "response.encode.mediaservicesv3.success");
+    let finished = world.received("mediawest");
+    let finished = finished.iter().filter(|(_, event)| event["eventType"] == "Microsoft.Media.JobFinished");
+    assert_eq!(finished.count(), 1);
+}

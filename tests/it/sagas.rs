@@ -1,0 +1,165 @@
+//! Whole operations from request to outcome, as golden transcripts: what everybody says, in the order it is said.
+
+use serde_json::{Value, json};
+
+use crate::world::{ACCOUNTS, Options, REGIONS, World, only, types};
+
+/// What all topics received, in the order it was received: who, what, and the data without what differs from run to run.
+fn transcript(world: &World) -> String {
+    let topics = ["requests"]
+        .into_iter()
+        .chain(ACCOUNTS)
+        .chain(REGIONS.map(|(_, account)| account))
+        .chain(["responses"]);
+    let mut events = topics
+        .flat_map(|topic| {
+            world.received(topic).into_iter().map(move |(received, event)| (received, topic, event))
+        })
+        .collect::<Vec<_>>();
+    events.sort_by_key(|(received, ..)| *received);
+    let lines = events.into_iter().map(|(_, topic, mut event)| {
+        for accidental in ["eTag", "sequencer", "requestId", "storageDiagnostics"] {
+            event["data"].as_object_mut().unwrap().remove(accidental);
+        }
+        let [event_type, subject] =
+            ["eventType", "subject"].map(|member| event[member].as_str().unwrap().to_owned());
+        format!("{topic}: {event_type} {subject}\n    {}", event["data"])
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_container_a_copy_an_encode_and_a_tier() {
+    let world = World::new().await;
+    world.upload("inbox", "show-17", "clip.mp4", b"moving pictures").await;
+    let context = |step: u32| json!({"sagaId": "s-1", "step": step, "note": "grüße"});
+    let container = json!({"storageAccountName": "proxy", "containerName": "show-17-mbr", "operationContext": context(1)});
+    world.ask("r-1", "request.blob.container.create", container).await;
+    let copy = json!({
+        "sourceUri": "http://127.0.0.1:10000/inbox/show-17/clip.mp4",
+        "destinationUri": "http://127.0.0.1:10000/archive/show-17/clip.mp4",
+        "operationContext": context(2),
+    });
+    world.ask("r-2", "request.blob.copy", copy).await;
+    let encode = json!({
+        "inputs": [{"blobUri": "http://127.0.0.1:10000/archive/show-17/clip.mp4"}],
+        "outputContainer": "http://127.0.0.1:10000/proxy/show-17-mbr",
+        "transformName": "AdaptiveStreaming",
+        "operationContext": context(3),
+    });
+    world.ask("r-3", "request.encode.mediaservicesv3.create", encode).await;
+    let tier = json!({
+        "blobUri": "http://127.0.0.1:10000/inbox/show-17/clip.mp4", "accessTier": "cool", "operationContext": context(4),
+    });
+    world.ask("r-4", "request.blob.tier.change", tier).await;
+    insta::assert_snapshot!(transcript(&world));
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_request_is_acknowledged_before_anything_else_is_said() {
+    let world = World::new().await;
+    world.upload("inbox", "show-17", "clip.mp4", b"moving pictures").await;
+    let before = world.answers().len();
+    let copy = json!({
+        "sourceUri": "http://127.0.0.1:10000/inbox/show-17/clip.mp4",
+        "destinationUri": "http://127.0.0.1:10000/archive/new-container/clip.mp4",
+        "operationContext": {"a": 1.50, "b": [null]},
+    });
+    let answers = world.ask("r-1", "request.blob.copy", copy).await.split_off(before);
+    assert_eq!(
+        types(&answers),
+        ["response.acknowledge", "response.blob.copy.scheduled", "response.blob.created.success"]
+    );
+    for answer in &answers {
+        assert_eq!(answer["data"]["operationContext"].to_string(), r#"{"a":1.5,"b":[null]}"#);
+        assert_eq!(answer["dataVersion"], "1.0");
+    }
+    let acknowledgment = &answers[0];
+    assert_eq!(acknowledgment["data"]["eventType"], "request.blob.copy");
+    assert_eq!(acknowledgment["subject"], format!("/orders/4711/{}", acknowledgment["id"].as_str().unwrap()));
+    let scheduled = &answers[1];
+    let id = scheduled["id"].as_str().unwrap();
+    assert_eq!(scheduled["subject"], format!("/response.blob.copy.scheduled/{id}"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_request_delivered_five_times_makes_one_job_and_repeats_its_answers() {
+    let world = World::new().await;
+    world.upload("inbox", "show-17", "clip.mp4", b"moving pictures").await;
+    let before = world.answers().len();
+    let event = json!([{
+        "id": "r-1", "subject": "/orders", "eventType": "request.encode.mediaservicesv3.create",
+        "eventTime": "2026-03-04T09:00:00Z", "dataVersion": "1.0",
+        "data": {
+            "inputs": [{"blobUri": "http://127.0.0.1:10000/inbox/show-17/clip.mp4"}],
+            "outputContainer": "http://127.0.0.1:10000/proxy/show-17-mbr",
+            "transformName": "AdaptiveStreaming",
+            "operationContext": {"sagaId": "s-1"},
+        },
+    }]);
+    for _ in 0..5 {
+        assert_eq!(world.deliver(event.to_string()).await.status(), 200);
+        world.replace_processor();
+    }
+    world.settled().await;
+    let answers = world.answers().split_off(before);
+    let jobs =
+        answers.iter().filter(|answer| answer["eventType"] == "response.encode.mediaservicesv3.dispatched");
+    let mut jobs = jobs.map(|answer| answer["data"]["workflowJobName"].as_str().unwrap()).collect::<Vec<_>>();
+    assert_eq!(jobs.len(), 5);
+    jobs.dedup();
+    assert_eq!(jobs.len(), 1);
+    only(&answers, "response.encode.mediaservicesv3.success");
+    let mut seen = std::collections::BTreeMap::<String, Value>::new();
+    for mut answer in answers {
+        answer.as_object_mut().unwrap().remove("eventTime");
+        let id = answer["id"].as_str().unwrap().to_owned();
+        let first = seen.entry(id).or_insert_with(|| answer.clone()).clone();
+        assert_eq!(first, answer, "an answer that is repeated is the same");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_muted_is_not_announced() {
+    let world = World::new().await;
+    world.upload("inbox", "show-17", "clip.mp4", b"moving pictures").await;
+    let before = world.answers().len();
+    let copy = json!({
+        "sourceUri": "http://127.0.0.1:10000/inbox/show-17/clip.mp4",
+        "destinationUri": "http://127.0.0.1:10000/archive/show-17/clip.mp4",
+        "operationContext": {"a": 1, "~muted": 1},
+    });
+    let answers = world.ask("r-1", "request.blob.copy", copy).await.split_off(before);
+    assert_eq!(types(&answers), ["response.acknowledge", "response.blob.copy.scheduled"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn uploads_of_others_are_announced_unless_the_operator_says_otherwise() {
+    let world = World::new().await;
+    world.upload("inbox", "show-17", "clip.mp4", b"moving pictures").await;
+    let answers = world.answers();
+    assert_eq!(only(&answers, "response.blob.created.success")["data"]["operationContext"], json!({}));
+    let world =
+        World::with(Options { config: "[requests]\nannounce = \"ours\"\n", ..Options::default() }).await;
+    world.upload("inbox", "show-17", "clip.mp4", b"moving pictures").await;
+    assert!(world.answers().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_copy_that_fails_ends_in_a_failure_under_the_outcomes_id() {
+    let world = World::new().await;
+    world.upload("inbox", "show-17", "clip.mp4", b"moving pictures").await;
+    let copy = json!({
+        "sourceUri": "http://127.0.0.1:10000/inbox/show-17/nothing.mp4",
+        "destinationUri": "http://127.0.0.1:10000/archive/show-17/clip.mp4",
+        "operationContext": {"a": 1},
+    });
+    let answers = world.ask("r-1", "request.blob.copy", copy).await;
+    let failure = only(&answers, "response.failure");
+    assert_eq!(failure["data"]["logEventId"], 611_012);
+    assert_eq!(failure["data"]["eventHandlerClassName"], "BlobCopyHandler");
+    assert_eq!(failure["data"]["handlerId"], "C5BC453D-58CF-4F16-A2FF-16647F6CBF81");
+    assert_eq!(failure["data"]["operationContext"], json!({"a": 1}));
+    assert_eq!(failure["data"]["details"][0]["message"], "BlobNotFound: Not Found");
+    assert_eq!(failure["subject"], "gridwichFailure/C5BC453D-58CF-4F16-A2FF-16647F6CBF81/611012");
+}

@@ -1,0 +1,345 @@
+//! The world around the processor, in memory: the local cloud on the other end of the same wires, under paused time. Speaks
+//! to everything as an outsider would.
+
+use std::collections::HashMap;
+use std::num::NonZeroU64;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use axum::Router;
+use axum::body::Body;
+use bytes::Bytes;
+use futures_util::{FutureExt as _, StreamExt as _};
+use gridwich::app::App;
+use gridwich::azure::wire::{Wire, WireError};
+use gridwich::config::Config;
+use gridwich::telemetry::Telemetry;
+use http::{Request, Response, StatusCode};
+use http_body_util::BodyExt as _;
+use local_azure::blob_storage::{CopyPace, Keep, Rehydration};
+use local_azure::clock::Clock;
+use local_azure::cloud::{Cloud, CloudSettings};
+use local_azure::event_grid::{Destination, InputSchema, RetrySchedule, SubscriptionProperties, Watched};
+use local_azure::ids::{Ids, development_key};
+use local_azure::inside::BlobFiles as _;
+use local_azure::media_services::{Encoder, Script, Scripted, ScriptedOutput};
+use local_azure::webhook::{WebhookError, Webhooks};
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use tower::ServiceExt as _;
+
+pub const EVENT_GRID: &str = "127.0.0.1:7072";
+pub const STORAGE: &str = "127.0.0.1:10000";
+pub const MEDIA: &str = "localhost:7073";
+pub const PROCESSOR: &str = "127.0.0.1:7071";
+pub const ACCOUNTS: [&str; 3] = ["inbox", "archive", "proxy"];
+pub const REGIONS: [(&str, &str); 2] = [("westeurope", "mediawest"), ("northeurope", "medianorth")];
+
+/// How a world differs from the usual one.
+pub struct Options {
+    /// Settings of the processor besides the usual, as `gridwich.toml` has them.
+    pub config: &'static str,
+    /// How long the smallest copy takes.
+    pub copy_takes: Duration,
+    /// What the encoder does.
+    pub script: fn(&ScriptedOutput<'_>) -> Script,
+    /// Whether Event Grid puts several events into one delivery.
+    pub events_per_delivery: Option<u32>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            config: "",
+            copy_takes: Duration::from_secs(5),
+            script: usual_script,
+            events_per_delivery: None,
+        }
+    }
+}
+
+/// Two minutes of encoding, seen four times, with two outputs.
+pub fn usual_script(_: &ScriptedOutput<'_>) -> Script {
+    let outputs = ["clip_1280x720_3400.mp4", "clip_640x360_1150.mp4"];
+    Script {
+        scheduled_for: Duration::from_secs(3),
+        encodes_for: Duration::from_secs(120),
+        progress: vec![10, 40, 75],
+        outcome: Ok(outputs.map(|name| (name.to_owned(), Bytes::from_static(b"encoded"))).to_vec()),
+    }
+}
+
+/// The cloud, the processor, and the wires between them.
+pub struct World {
+    pub cloud: Cloud,
+    pub network: Arc<Network>,
+    app: Mutex<App>,
+    config: Config,
+}
+
+impl World {
+    pub async fn new() -> Self {
+        Self::with(Options::default()).await
+    }
+
+    /// A world that announces only what its own operations do.
+    pub async fn quiet() -> Self {
+        Self::with(Options { config: "[requests]\nannounce = \"ours\"\n", ..Options::default() }).await
+    }
+
+    /// A world whose processor knows no storage and no encoder.
+    pub async fn bare() -> Self {
+        let world = Self::assemble(&Options::default(), &topic());
+        world.subscribe(None).await;
+        world
+    }
+
+    pub async fn with(options: Options) -> Self {
+        let world = Self::unsubscribed(&options);
+        world.subscribe(options.events_per_delivery).await;
+        world
+    }
+
+    /// A world without subscriptions, for processors that would refuse their handshake.
+    pub fn unsubscribed(options: &Options) -> Self {
+        Self::assemble(options, &(config() + options.config))
+    }
+
+    fn assemble(options: &Options, config: &str) -> Self {
+        let network = Arc::new(Network::default());
+        let cloud = Cloud::new(CloudSettings {
+            clock: Clock::starting_at(gridwich::clock::now()),
+            ids: Ids::seeded(1),
+            webhooks: Arc::clone(&network) as Arc<dyn Webhooks>,
+            event_grid_url: format!("http://{EVENT_GRID}"),
+            storage_url: format!("http://{STORAGE}"),
+            media_url: format!("https://{MEDIA}"),
+            subscription: "sub".to_owned(),
+            resource_group: "local".to_owned(),
+            storage_accounts: ACCOUNTS.map(str::to_owned).to_vec(),
+            media_accounts: REGIONS.map(|(region, account)| (region.to_owned(), account.to_owned())).to_vec(),
+            keep: Keep::Memory,
+            copy_pace: CopyPace { bytes_per_second: NonZeroU64::MAX, minimum: options.copy_takes },
+            rehydration: Rehydration {
+                standard: Duration::from_secs(15 * 3600),
+                high: Duration::from_secs(3600),
+            },
+            schedule: RetrySchedule::documented(),
+            encoder: Encoder::Scripted(Scripted::new(options.script)),
+            jobs_at_once: 2,
+            strict_auth: false,
+        })
+        .unwrap();
+        network.connect(EVENT_GRID, cloud.event_grid.router());
+        network.connect(STORAGE, cloud.blob_storage.router());
+        network.connect(MEDIA, cloud.media_services.router());
+        for topic in ["requests", "responses"] {
+            cloud.event_grid.create_topic(topic, InputSchema::EventGridSchema).unwrap();
+        }
+        let config = Config::from_toml(config).unwrap();
+        let app = start(&config, &network);
+        Self { cloud, network, app: Mutex::new(app), config }
+    }
+
+    async fn subscribe(&self, events_per_delivery: Option<u32>) {
+        let grid = &self.cloud.event_grid;
+        let mut scopes = vec![self.requests_topic()];
+        scopes.extend(ACCOUNTS.map(|account| self.cloud.blob_storage.account_id(account)));
+        scopes.extend(REGIONS.map(|(_, account)| self.cloud.media_services.account_id(account).unwrap()));
+        for scope in scopes {
+            let mut properties =
+                SubscriptionProperties::to_webhook(format!("http://{PROCESSOR}/api/EventGrid"));
+            let Destination::WebHook(webhook) = &mut properties.destination;
+            webhook.max_events_per_batch = events_per_delivery;
+            grid.create_subscription(&scope, "to-processor", properties).await.unwrap();
+        }
+    }
+
+    /// The scope of subscriptions to requests.
+    pub fn requests_topic(&self) -> String {
+        self.cloud.event_grid.create_topic("requests", InputSchema::EventGridSchema).unwrap().id
+    }
+
+    /// Stops the processor as `kill -9` would, as far as anybody outside can see, and starts another.
+    pub fn replace_processor(&self) {
+        let app = start(&self.config, &self.network);
+        *self.app.lock().unwrap_or_else(PoisonError::into_inner) = app;
+    }
+
+    /// What is running in the processor.
+    pub fn steps(&self) -> gridwich::steps::Steps {
+        self.app.lock().unwrap_or_else(PoisonError::into_inner).steps.clone()
+    }
+
+    /// Puts a blob where it can be copied from.
+    pub async fn upload(&self, account: &str, container: &str, name: &str, content: &'static [u8]) {
+        let storage = &self.cloud.blob_storage;
+        storage.ensure_container(account, container).await.unwrap();
+        storage.write(account, container, name, Bytes::from_static(content), "video/mp4").await.unwrap();
+        self.settled().await;
+    }
+
+    /// Publishes a request as an orchestrator would.
+    pub async fn publish(&self, id: &str, event_type: &str, data: Value) {
+        let event = json!([{
+            "id": id, "subject": "/orders/4711", "eventType": event_type, "eventTime": "2026-03-04T09:00:00Z",
+            "dataVersion": "1.0", "data": data,
+        }]);
+        let request = Request::post(format!("http://{EVENT_GRID}/topics/requests/api/events"))
+            .header("aeg-sas-key", development_key("requests", "key1"))
+            .body(Bytes::from(event.to_string()))
+            .unwrap();
+        let answer = self.network.send(request).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK, "{answer:?}");
+    }
+
+    /// Publishes a request and waits until nothing more happens.
+    pub async fn ask(&self, id: &str, event_type: &str, data: Value) -> Vec<Value> {
+        self.publish(id, event_type, data).await;
+        self.settled().await;
+        self.answers()
+    }
+
+    /// Delivers a body to the processor as a courier would.
+    pub async fn deliver(&self, body: impl Into<Bytes>) -> Response<Bytes> {
+        self.deliver_with(&[("content-type", "application/json; charset=utf-8")], body).await
+    }
+
+    pub async fn deliver_with(&self, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Response<Bytes> {
+        let mut request = Request::post(format!("http://{PROCESSOR}/api/EventGrid"));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.network.send(request.body(body.into()).unwrap()).await.unwrap()
+    }
+
+    /// Returns when every delivery has been answered, every copy has ended and every job is done.
+    pub async fn settled(&self) {
+        // Nothing here takes a day: what has not happened by then never will.
+        for _ in 0..2 {
+            self.cloud.event_grid.settled().await;
+            tokio::time::sleep(Duration::from_secs(12 * 3600)).await;
+            self.cloud.event_grid.settled().await;
+        }
+    }
+
+    /// Everything the response topic has received.
+    pub fn answers(&self) -> Vec<Value> {
+        self.received("responses").into_iter().map(|(_, event)| event).collect()
+    }
+
+    /// Asks a host for something.
+    pub async fn get(&self, host: &str, path: &str) -> Response<Bytes> {
+        let request = Request::get(format!("http://{host}{path}")).body(Bytes::new()).unwrap();
+        self.network.send(request).await.unwrap()
+    }
+
+    /// Everything a topic has received, as it was spelled.
+    pub fn received_raw(&self, topic: &str) -> Vec<Bytes> {
+        self.watched(topic).into_iter().map(|(_, event)| event).collect()
+    }
+
+    /// Everything a topic has received and when, oldest first.
+    pub fn received(&self, topic: &str) -> Vec<(OffsetDateTime, Value)> {
+        let parse =
+            |(received, event): (OffsetDateTime, Bytes)| (received, serde_json::from_slice(&event).unwrap());
+        self.watched(topic).into_iter().map(parse).collect()
+    }
+
+    fn watched(&self, topic: &str) -> Vec<(OffsetDateTime, Bytes)> {
+        let Some(mut watched) = self.cloud.event_grid.watch(topic) else { return Vec::new() };
+        let mut events = Vec::new();
+        while let Some(Some(Watched::Event { received, event })) = watched.next().now_or_never() {
+            events.push((received, event));
+        }
+        events
+    }
+}
+
+fn start(config: &Config, network: &Arc<Network>) -> App {
+    let telemetry = Telemetry::new(&config.telemetry).unwrap();
+    let wire = Arc::clone(network) as Arc<dyn Wire>;
+    let app = App::new(config, &wire, &telemetry).unwrap();
+    network.connect(PROCESSOR, app.router.clone());
+    app
+}
+
+fn topic() -> String {
+    let key = development_key("responses", "key1");
+    format!("[topic]\nendpoint = \"http://{EVENT_GRID}/topics/responses/api/events\"\nkey = {key:?}\n")
+}
+
+fn config() -> String {
+    let mut text = topic();
+    for account in ACCOUNTS {
+        let key = development_key(account, "key1");
+        text += &format!(
+            "[[storage.accounts]]\nname = {account:?}\nendpoint = \"http://{STORAGE}/{account}\"\nkey = {key:?}\n"
+        );
+    }
+    for (region, account) in REGIONS {
+        text += &format!(
+            "[[media.accounts]]\nregion = {region:?}\nbase_url = \"https://{MEDIA}\"\nsubscription_id = \"sub\"\n\
+             resource_group = \"local\"\naccount = {account:?}\nauth = \"bearer\"\ntoken = \"a.b.c\"\n"
+        );
+    }
+    text
+}
+
+/// Hosts, and what answers there. Whoever is not connected refuses the connection.
+#[derive(Default)]
+pub struct Network {
+    hosts: Mutex<HashMap<String, Router>>,
+}
+
+impl Network {
+    pub fn connect(&self, host: &str, service: Router) {
+        self.hosts.lock().unwrap_or_else(PoisonError::into_inner).insert(host.to_owned(), service);
+    }
+
+    pub fn disconnect(&self, host: &str) {
+        self.hosts.lock().unwrap_or_else(PoisonError::into_inner).remove(host);
+    }
+
+    async fn carry(&self, request: Request<Bytes>) -> Result<Response<Bytes>, WireError> {
+        let host = request.uri().authority().map(ToString::to_string).unwrap_or_default();
+        let service = self.hosts.lock().unwrap_or_else(PoisonError::into_inner).get(&host).cloned();
+        let service = service.ok_or(WireError::Connection)?;
+        let (mut parts, body) = request.into_parts();
+        parts.headers.insert("host", host.parse().unwrap());
+        if !body.is_empty() && !parts.headers.contains_key("content-length") {
+            parts.headers.insert("content-length", body.len().into());
+        }
+        let answer = service.oneshot(Request::from_parts(parts, Body::from(body))).await.unwrap();
+        let (parts, body) = answer.into_parts();
+        let body = body.collect().await.map_err(|_| WireError::Broken)?.to_bytes();
+        Ok(Response::from_parts(parts, body))
+    }
+}
+
+#[async_trait]
+impl Wire for Network {
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, WireError> {
+        self.carry(request).await
+    }
+}
+
+#[async_trait]
+impl Webhooks for Network {
+    async fn call(&self, request: Request<Bytes>) -> Result<Response<Bytes>, WebhookError> {
+        self.carry(request).await.map_err(|_| WebhookError::Socket)
+    }
+}
+
+/// The event types of answers, in order.
+pub fn types(answers: &[Value]) -> Vec<&str> {
+    answers.iter().map(|answer| answer["eventType"].as_str().unwrap()).collect()
+}
+
+/// The one answer of a type.
+pub fn only<'a>(answers: &'a [Value], event_type: &str) -> &'a Value {
+    let found = answers.iter().filter(|answer| answer["eventType"] == event_type).collect::<Vec<_>>();
+    assert_eq!(found.len(), 1, "{event_type} in {:?}", types(answers));
+    found[0]
+}
