@@ -113,7 +113,7 @@ pub async fn run(arguments: LocalArguments, stop: CancellationToken) -> Result<(
             stop.cancelled().await;
         }
     } else {
-        let processor = Processor::start(&cloud.places).await?;
+        let processor = Processor::start(&cloud.places, "warn").await?;
         seed::subscriptions(&cloud).await?;
         show_places(&arguments, &cloud.places)?;
         stop.cancelled().await;
@@ -165,9 +165,11 @@ struct Processor {
 }
 
 impl Processor {
-    async fn start(places: &Places) -> Result<Self, String> {
-        let config = Config::from_toml(&places.processor_config()).map_err(|error| error.to_string())?;
+    async fn start(places: &Places, log: &str) -> Result<Self, String> {
+        let mut config = Config::from_toml(&places.processor_config()).map_err(|error| error.to_string())?;
+        log.clone_into(&mut config.telemetry.log);
         let telemetry = Telemetry::new(&config.telemetry)?;
+        telemetry.install(&config.telemetry)?;
         let wire: Arc<dyn Wire> = Arc::new(Sockets::new(&config.tls.ca_file)?);
         let app = App::new(&config, &wire, &telemetry).map_err(|error| error.to_string())?;
         let port = places.ports.processor;

@@ -1,5 +1,6 @@
 //! What can be seen of the program from outside: logs, traces, metrics. Not what it does.
 
+use std::io::IsTerminal as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -63,7 +64,8 @@ impl Telemetry {
     /// Names the setting that cannot be used.
     pub fn install(&self, config: &TelemetryConfig) -> Result<(), String> {
         let filter = EnvFilter::try_new(&config.log).map_err(|error| format!("telemetry.log: {error}"))?;
-        let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+        let has_colours = std::io::stderr().is_terminal();
+        let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(has_colours);
         let lines = match config.format {
             LogFormat::Json => lines.json().with_current_span(true).with_span_list(false).boxed(),
             LogFormat::Human => lines.with_target(false).boxed(),

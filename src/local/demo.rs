@@ -32,7 +32,7 @@ pub async fn demo(arguments: DemoArguments, stop: CancellationToken) -> Result<(
         encoder_speed: arguments.encoder_speed,
     };
     let local = LocalCloud::start(settings).await?;
-    let processor = Processor::start(&local.places).await?;
+    let processor = Processor::start(&local.places, "error").await?;
     seed::subscriptions(&local).await?;
     println!("The local cloud is up; its home page is {}\n", local.places.home());
     let saga = stop.run_until_cancelled(saga(&local, folder.path(), &arguments.outputs)).await;

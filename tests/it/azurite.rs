@@ -1,0 +1,206 @@
+//! Azurite, Microsoft's own emulator, as a second opinion: the same calls through our adapter are answered the same by it
+//! and by the local Blob Storage.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Instant;
+
+use gridwich::azure::blob_storage::BlobStorage;
+use gridwich::azure::wire::{Sockets, Wire};
+use gridwich::config::StorageAccountConfig;
+use gridwich::secret::Secret;
+use gridwich_handlers::operation_context::{ContextReference, OperationContext, Stamp, write};
+use gridwich_handlers::operation_id::OperationId;
+use gridwich_handlers::participants::{
+    BlobAddress, ContainerAddress, CopyRequest, ParticipantError, RehydratePriority, Storage as _, Tier,
+    TierChange,
+};
+
+use crate::process::{Local, PATIENCE, Process, port_base, run_client, tool};
+
+/// Azurite's one account, and the key everybody knows.
+const ACCOUNT: &str = "devstoreaccount1";
+const KEY: &str = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
+
+struct Azurite {
+    _process: Process,
+    _folder: tempfile::TempDir,
+    endpoint: String,
+}
+
+impl Azurite {
+    async fn start() -> Self {
+        let (folder, port) = (tempfile::tempdir().unwrap(), port_base());
+        let mut command = Command::new(tool("azurite/node_modules/.bin/azurite-blob"));
+        command
+            .args([
+                "--silent",
+                "--skipApiVersionCheck",
+                "--disableTelemetry",
+                "--loose",
+                "--inMemoryPersistence",
+            ])
+            .args(["--blobHost", "127.0.0.1", "--blobPort", &port.to_string()])
+            .current_dir(folder.path())
+            .stdout(Stdio::null());
+        let process = Process::start(&mut command);
+        let until = Instant::now() + PATIENCE;
+        while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+            assert!(Instant::now() < until, "Azurite did not start");
+            tokio::task::yield_now().await;
+        }
+        Self { _process: process, _folder: folder, endpoint: format!("http://127.0.0.1:{port}/{ACCOUNT}") }
+    }
+}
+
+fn adapter(account: &str, endpoint: &str, key: &str) -> BlobStorage {
+    let wire: Arc<dyn Wire> = Arc::new(Sockets::new(Path::new("")).unwrap());
+    let config = StorageAccountConfig {
+        name: account.to_owned(),
+        endpoint: endpoint.to_owned(),
+        key: Secret::new(key),
+    };
+    BlobStorage::new(&[config], None, &wire).unwrap()
+}
+
+/// What one storage answered to a list of calls, without what is its own: names, ETags, times.
+struct Transcript<'a> {
+    storage: &'a BlobStorage,
+    account: &'a str,
+    lines: Vec<String>,
+}
+
+impl Transcript<'_> {
+    fn container(&self, name: &str) -> ContainerAddress {
+        ContainerAddress { account: self.account.to_owned(), container: name.to_owned() }
+    }
+
+    fn blob(&self, container: &str, name: &str) -> BlobAddress {
+        BlobAddress { container: self.container(container), name: name.to_owned() }
+    }
+
+    fn note<T: std::fmt::Debug>(&mut self, what: &str, answer: &Result<T, ParticipantError>) {
+        let answer = match answer {
+            Ok(answer) => format!("{answer:?}"),
+            Err(error) => {
+                let kind = format!("{error:?}").split(['(', ' ']).next().unwrap_or_default().to_owned();
+                let said = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+                format!("{kind} {}", said.split(':').next().unwrap_or_default())
+            }
+        };
+        self.lines.push(format!("{what}: {answer}"));
+    }
+
+    async fn create(&mut self, container: &str) {
+        let answer = self.storage.create_container(&self.container(container)).await;
+        self.note(&format!("create {container:?}"), &answer);
+    }
+
+    async fn look(&mut self, container: &str, name: &str) {
+        let answer = self.storage.properties(&self.blob(container, name)).await;
+        let answer = answer.map(|found| (found.bytes, found.metadata, found.copy));
+        self.note(&format!("properties {container}/{name}"), &answer);
+    }
+
+    async fn copy(&mut self, source: (&str, &str), destination: (&str, &str)) {
+        let (from, to) = (self.blob(source.0, source.1), self.blob(destination.0, destination.1));
+        let etag = self.storage.properties(&from).await.map_or("\"0x0\"".to_owned(), |found| found.etag);
+        let context = OperationContext::parse(r#"{"ü":1}"#).unwrap();
+        let carried = write(&context, &Stamp::default(), 1_024).unwrap();
+        let copy = CopyRequest { source: &from, source_etag: &etag, destination: &to, carried: &carried };
+        let answer = self.storage.start_copy(copy).await;
+        self.note(&format!("copy {source:?} to {destination:?}"), &answer);
+        let until = Instant::now() + PATIENCE;
+        while let Ok(found) = self.storage.properties(&to).await {
+            if found.copy != Some(gridwich_handlers::participants::CopyState::Pending) {
+                break;
+            }
+            assert!(Instant::now() < until, "the copy does not end");
+        }
+    }
+
+    /// Azure, and the local storage with it, says `CannotVerifyCopySource` where Azurite says `BlobNotFound`.
+    async fn copy_of_nothing(&mut self) {
+        self.copy(("show-17", "nothing"), ("show-17", "never")).await;
+        let line = self.lines.pop().unwrap();
+        self.lines.push(line.replace("CannotVerifyCopySource", "BlobNotFound"));
+    }
+
+    async fn tier(&mut self, container: &str, name: &str, tier: Tier) {
+        let context = OperationContext::empty();
+        let carried = write(&context, &Stamp::default(), 1_024).unwrap();
+        let blob = self.blob(container, name);
+        let change =
+            TierChange { blob: &blob, tier, priority: RehydratePriority::Standard, carried: &carried };
+        let answer = self.storage.set_tier(change).await;
+        self.note(&format!("tier {container}/{name} {tier:?}"), &answer);
+    }
+
+    async fn list(&mut self, container: &str) {
+        let answer = self.storage.list(&self.container(container)).await;
+        self.note(&format!("list {container}"), &answer);
+    }
+
+    async fn keep(&mut self, text: &str) {
+        let reference = ContextReference {
+            account: self.account.to_owned(),
+            operation: OperationId::of_request("1", "request.blob.copy", None),
+        };
+        for _ in 0..2 {
+            let kept = self.storage.keep_context(&reference, text).await;
+            self.note("keep", &kept);
+        }
+        let found = self.storage.kept_context(&reference).await;
+        self.note("kept", &found);
+    }
+}
+
+async fn transcript(storage: &BlobStorage, account: &str) -> Vec<String> {
+    let mut calls = Transcript { storage, account, lines: Vec::new() };
+    calls.create("show-17").await;
+    calls.create("show-17").await;
+    calls.create("no").await;
+    calls.create("Show").await;
+    calls.keep(r#"{"large":"context"}"#).await;
+    let operation = OperationId::of_request("1", "request.blob.copy", None).to_string();
+    let kept = ("gridwich-contexts", operation.as_str());
+    for name in ["copy.json", "sp ace+plus%41#hash?query.json", "ä/日本語/e\u{301}.json", &"x".repeat(1_024)]
+    {
+        calls.copy(kept, ("show-17", name)).await;
+        calls.look("show-17", name).await;
+    }
+    calls.copy_of_nothing().await;
+    calls.copy(kept, ("no-such-container", "never")).await;
+    calls.look("show-17", "nothing").await;
+    calls.look("no-such-container", "nothing").await;
+    for tier in [Tier::Cool, Tier::Hot, Tier::Cold, Tier::Archive] {
+        calls.tier("show-17", "copy.json", tier).await;
+    }
+    calls.tier("show-17", "nothing", Tier::Cool).await;
+    calls.list("show-17").await;
+    calls.list("no-such-container").await;
+    calls.lines
+}
+
+#[tokio::test]
+async fn azurite_and_the_local_storage_give_our_adapter_the_same_answers() {
+    let (azurite, local) = (Azurite::start().await, Local::start(&["--without-processor"]));
+    let from_azurite = transcript(&adapter(ACCOUNT, &azurite.endpoint, KEY), ACCOUNT).await;
+    let (endpoint, key) = (local.text("/storage/0/blobEndpoint"), local.text("/storage/0/key"));
+    let from_local = transcript(&adapter("inbox", endpoint, key), "inbox").await;
+    for (azurite, local) in from_azurite.iter().zip(&from_local) {
+        assert_eq!(azurite, local);
+    }
+    assert_eq!(from_azurite.len(), from_local.len());
+}
+
+#[tokio::test]
+async fn the_official_client_finds_in_azurite_what_it_finds_in_the_local_storage() {
+    let azurite = Azurite::start().await;
+    let endpoint = &azurite.endpoint;
+    let connection = format!(
+        "DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={KEY};BlobEndpoint={endpoint};\n"
+    );
+    run_client("blob_storage.py", &["--azurite"], &connection);
+}
