@@ -28,12 +28,12 @@ pub fn tool(path: &str) -> PathBuf {
     tool
 }
 
-/// Five ports in a row that nobody uses now.
+/// Five ports in a row that nobody uses now, below those that Linux gives to outgoing connections (from 32,768).
 pub fn port_base() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    let start = 20_000 + (std::process::id() % 500) as u16 * 60;
+    let start = 11_000 + (std::process::id() % 40) as u16 * 500;
     for _ in 0..200 {
-        let base = start + NEXT.fetch_add(5, Ordering::Relaxed) % 20_000;
+        let base = start + NEXT.fetch_add(5, Ordering::Relaxed) % 1_000;
         if (base..base + 5).all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok()) {
             return base;
         }
