@@ -13,4 +13,5 @@ mod process;
 mod sagas;
 mod schemas;
 mod tidy;
+mod traces;
 mod world;

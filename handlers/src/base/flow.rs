@@ -25,6 +25,10 @@ use crate::participants::Participants;
 pub(super) const REQUEST_PREFIX: &str = "request.";
 /// Published before a request's work starts.
 pub(super) const ACKNOWLEDGE: &str = "response.acknowledge";
+/// Larger answers are not published: with the largest context and the envelope they would exceed Event Grid's 1 MB an event.
+const ANSWER_BYTES_MAX: usize = 700_000;
+/// The member of an operation context that may name the trace it belongs to, in the words of W3C trace context.
+const TRACE: &str = "~traceparent";
 /// Published when an operation failed, whatever it was.
 pub(super) const FAILURE: &str = "response.failure";
 
@@ -62,7 +66,8 @@ pub(super) async fn run<H: Handler>(event: Event, world: World) -> Result<(), Pu
     let (mut operation, parent) = match &recovered {
         Ok(Recovered::Nobody) => return Ok(()),
         Ok(Recovered::Operation { context, operation, trace }) => {
-            (flow.operation(context.clone(), *operation), trace.clone().or_else(|| event.trace.clone()))
+            let named = || event.trace.clone().or_else(|| context.as_ref().and_then(trace_in));
+            (flow.operation(context.clone(), *operation), trace.clone().or_else(named))
         }
         Err(_) => (flow.operation(None, None), event.trace.clone()),
     };
@@ -73,6 +78,12 @@ pub(super) async fn run<H: Handler>(event: Event, world: World) -> Result<(), Pu
     operation.trace = world.spans.trace_of(&span).or(parent);
     let data = recovered.and(data);
     flow.acknowledge_and_answer::<H>(data, &operation).instrument(span).await
+}
+
+/// The Event Grid schema has no place for a trace; a requestor that has one puts it into its context.
+fn trace_in(context: &OperationContext) -> Option<TraceParent> {
+    let text = context.member(TRACE)?.get();
+    TraceParent::parse(text.strip_prefix('"')?.strip_suffix('"')?)
 }
 
 /// Tells the sender of a request that nobody here takes it.
@@ -168,6 +179,10 @@ impl Flow<'_> {
         operation: &Operation,
     ) -> Result<(), PublishError> {
         let Some((event_type, kind, data)) = answer else { return Ok(()) };
+        if data.len() > ANSWER_BYTES_MAX {
+            let message = format!("the answer {event_type} is larger than a topic takes");
+            return self.publish_failure(&Failure::new(log_events::ANSWER_TOO_LARGE, message), operation).await;
+        }
         let id = answer_id(operation, event_type, &kind);
         self.publish(event_type, id, format!("/{event_type}/{id}"), data, operation).await
     }

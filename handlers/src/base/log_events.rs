@@ -25,6 +25,8 @@ log_events! {
     PARTICIPANT_NOT_CONFIGURED = 502900 "ParticipantNotConfigured";
     /// The operation context could not be kept where a large one is kept, or read from there.
     CONTEXT_NOT_KEPT = 502901 "OperationContextNotKept";
+    /// The outcome is too large to be published.
+    ANSWER_TOO_LARGE = 502902 "AnswerTooLarge";
     /// A created blob's metadata could not be read; logged, and announced without it.
     CREATED_BLOB_METADATA = 510000 "FailedToGetBlobMetadataInBlobCreatedHandler";
     /// Storage did not set the tier as asked.
