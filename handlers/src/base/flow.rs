@@ -60,7 +60,7 @@ pub(super) async fn run<H: Handler>(event: Event, world: World) -> Result<(), Pu
     let flow = Flow { event: &event, world: &world, handler: HandlerName { id: H::ID, class: H::CLASS } };
     let data = flow.read::<H::Event>();
     let recovered = match &data {
-        Ok(data) => H::recover(data, &event.subject, &world.participants).await,
+        Ok(data) => caught(H::recover(data, &event.subject, &world.participants)).await,
         Err(_) => Ok(flow.recover_from_unreadable()),
     };
     let (mut operation, parent) = match &recovered {
@@ -157,7 +157,7 @@ impl Flow<'_> {
         }
         let step = Step { operation, participants: &self.world.participants };
         let answer = match data {
-            Ok(data) => handle::<H>(data, &step).await,
+            Ok(data) => caught(H::handle(data, &step)).await,
             Err(failure) => Err(failure),
         };
         match answer {
@@ -181,7 +181,9 @@ impl Flow<'_> {
         let Some((event_type, kind, data)) = answer else { return Ok(()) };
         if data.len() > ANSWER_BYTES_MAX {
             let message = format!("the answer {event_type} is larger than a topic takes");
-            return self.publish_failure(&Failure::new(log_events::ANSWER_TOO_LARGE, message), operation).await;
+            return self
+                .publish_failure(&Failure::new(log_events::ANSWER_TOO_LARGE, message), operation)
+                .await;
         }
         let id = answer_id(operation, event_type, &kind);
         self.publish(event_type, id, format!("/{event_type}/{id}"), data, operation).await
@@ -221,9 +223,9 @@ impl Flow<'_> {
     }
 }
 
-/// Runs a handler; one that panics has failed, and disturbs nobody else.
-async fn handle<H: Handler>(data: H::Event, step: &Step<'_>) -> Result<H::Response, Failure> {
-    let unwound = AssertUnwindSafe(H::handle(data, step)).catch_unwind().await;
+/// Runs a part of a handler; one that panics has failed, and disturbs nobody else.
+async fn caught<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let unwound = AssertUnwindSafe(work).catch_unwind().await;
     unwound.unwrap_or_else(|_| {
         Err(Failure::new(log_events::UNHANDLED_FAILURE, "the handler stopped unexpectedly"))
     })
