@@ -10,7 +10,6 @@ use gridwich_handlers::base::World;
 use gridwich_handlers::participants::{Announce, Encoder, Participants, Policy, Storage};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::admission::Admission;
 use crate::azure::blob_storage::BlobStorage;
@@ -42,7 +41,6 @@ pub struct App {
     pub router: Router,
     /// What is running behind it.
     pub steps: Steps,
-    publishing: TaskTracker,
     is_open: bool,
 }
 
@@ -53,7 +51,6 @@ impl App {
     /// Names the setting that cannot be used.
     pub fn new(config: &Config, wire: &Arc<dyn Wire>, telemetry: &Telemetry) -> Result<Self, StartupError> {
         let setting = StartupError::Setting;
-        let publishing = TaskTracker::new();
         let identity = if needs_identity(config) {
             Some(credential(&config.entra, wire).map_err(setting)?)
         } else {
@@ -66,7 +63,6 @@ impl App {
             config.topic.posts_max,
             Duration::from_secs(config.topic.budget_seconds),
             Arc::clone(&telemetry.metrics),
-            &publishing,
         );
         let mut participants = Participants { policy: policy(config), ..Participants::default() };
         if !config.storage.accounts.is_empty() {
@@ -96,7 +92,7 @@ impl App {
             delivery_budget: Duration::from_secs(config.endpoint.delivery_budget_seconds),
             fails_unhandled: config.requests.unhandled_requests == config::Unhandled::Fail,
         };
-        Ok(Self { router: router(Arc::new(door)), steps, publishing, is_open })
+        Ok(Self { router: router(Arc::new(door)), steps, is_open })
     }
 
     /// Serves deliveries until `stop`, then refuses new ones, lets running steps finish and publish, and returns.
@@ -104,7 +100,7 @@ impl App {
     /// # Errors
     /// When the address cannot be listened to.
     pub async fn serve(self, config: &Config, stop: CancellationToken) -> Result<(), StartupError> {
-        let address = self.address(config.endpoint.listen);
+        let address = address(config.endpoint.listen, self.is_open);
         let listener =
             TcpListener::bind(address).await.map_err(|error| StartupError::Listen(address, error))?;
         tracing::info!("deliveries are received at http://{address}/api/EventGrid");
@@ -143,20 +139,19 @@ impl App {
                 "steps were still running when the time to drain was over"
             );
         }
-        self.publishing.close();
     }
+}
 
-    /// Without a secret anybody could deliver; then nobody beyond this machine can.
-    fn address(&self, configured: SocketAddr) -> SocketAddr {
-        if !self.is_open {
-            return configured;
-        }
-        tracing::warn!("no secret is configured in [admission]: only this machine can deliver");
-        if configured.ip().is_loopback() {
-            return configured;
-        }
-        SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), configured.port())
+/// Without a secret anybody could deliver; then nobody beyond this machine can.
+fn address(configured: SocketAddr, is_open: bool) -> SocketAddr {
+    if !is_open {
+        return configured;
     }
+    tracing::warn!("no secret is configured in [admission]: only this machine can deliver");
+    if configured.ip().is_loopback() {
+        return configured;
+    }
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), configured.port())
 }
 
 fn needs_identity(config: &Config) -> bool {
@@ -171,4 +166,23 @@ fn policy(config: &Config) -> Policy {
         config::Announce::Ours => Announce::Ours,
     };
     Policy { announce }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_secret_only_this_machine_is_listened_to() {
+        for (configured, is_open, expected) in [
+            ("0.0.0.0:80", false, "0.0.0.0:80"),
+            ("0.0.0.0:80", true, "127.0.0.1:80"),
+            ("[::]:80", true, "127.0.0.1:80"),
+            ("[::1]:80", true, "[::1]:80"),
+            ("127.0.0.2:80", true, "127.0.0.2:80"),
+        ] {
+            let chosen = address(configured.parse().unwrap(), is_open);
+            assert_eq!(chosen, expected.parse::<SocketAddr>().unwrap(), "{configured}");
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! Reads the configuration, once, at start. The only reader of the environment; knows nothing of what is done with it.
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -9,6 +10,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 
 use crate::secret::Secret;
+
+mod check;
 
 /// The commented defaults, which are the manual.
 pub const DEFAULTS: &str = include_str!("../gridwich.default.toml");
@@ -287,7 +290,10 @@ impl Config {
     /// # Errors
     /// Names the key and what was expected of it.
     pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
-        let environment = std::env::vars().collect();
+        // What is not text cannot be a setting of ours; it is no reason not to start.
+        let text =
+            |(key, value): (OsString, OsString)| Some((key.into_string().ok()?, value.into_string().ok()?));
+        let environment = std::env::vars_os().filter_map(text).collect();
         Self::from_layers(file.map(|path| File::from(path).format(FileFormat::Toml)), &environment)
     }
 
@@ -303,7 +309,7 @@ impl Config {
         file: Option<S>,
         environment: &HashMap<String, String>,
     ) -> Result<Self, ConfigError> {
-        let invalid = |error: config::ConfigError| ConfigError::Invalid(error.to_string());
+        let invalid = |error: config::ConfigError| ConfigError::Invalid(without_values(&error));
         let mut layers = config::Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
         if let Some(file) = file {
             layers = layers.add_source(file);
@@ -322,7 +328,21 @@ impl Config {
         for (key, value) in flatten(ours) {
             layers = layers.set_override(key, value).map_err(invalid)?;
         }
-        layers.build().and_then(config::Config::try_deserialize).map_err(invalid)
+        let read = layers.build().and_then(config::Config::try_deserialize::<Self>).map_err(invalid)?;
+        check::check(&read).map_err(ConfigError::Invalid)?;
+        Ok(read)
+    }
+}
+
+/// A file's parser quotes the line at fault, which may hold a secret: its first line says where that is.
+fn without_values(error: &config::ConfigError) -> String {
+    match error {
+        config::ConfigError::FileParse { uri, cause } => {
+            let place = cause.to_string().lines().next().unwrap_or_default().to_owned();
+            let file = uri.as_deref().unwrap_or("the file");
+            format!("{file} is no TOML: {place}")
+        }
+        error => error.to_string(),
     }
 }
 
@@ -360,7 +380,11 @@ fn list<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Resu
     match Either::deserialize(deserializer)? {
         Either::List(list) => Ok(list),
         Either::Text(text) => serde_json::from_str(&text).map_err(|error| {
-            serde::de::Error::custom(format!("expected a list, or one as JSON text: {error}"))
+            let (line, column) = (error.line(), error.column());
+            let place = format!(
+                "expected a list, or one as JSON text, which breaks off at line {line} column {column}"
+            );
+            serde::de::Error::custom(place)
         }),
     }
 }
@@ -414,6 +438,18 @@ mod tests {
             ("GRIDWICH__ENDPOINT__LISTN", "0.0.0.0:80", "unknown field `listn`, expected one of `listen`"),
             ("GRIDWICH__REQUESTS__ANNOUNCE", "some", "requests.announce"),
             ("GRIDWICH__STORAGE__ACCOUNTS", "inbox", "expected a list"),
+            ("GRIDWICH__ENDPOINT__STEPS_MAX", "0", "endpoint.steps_max is 0: expected 1 to"),
+            ("GRIDWICH__ENDPOINT__BODY_BYTES_MAX", "0", "endpoint.body_bytes_max"),
+            ("GRIDWICH__ENDPOINT__DELIVERY_BUDGET_SECONDS", "30", "expected 1 to 29"),
+            ("GRIDWICH__TOPIC__BUDGET_SECONDS", "26", "topic.budget_seconds is 26: expected 1 to 25"),
+            ("GRIDWICH__TOPIC__POSTS_MAX", "0", "topic.posts_max"),
+            ("GRIDWICH__TOPIC__KEY", "no key!", "topic.key: expected an access key"),
+            (
+                "GRIDWICH__STORAGE__ACCOUNTS",
+                r#"[{"name":"inbox01","key":"-"}]"#,
+                r#"storage.accounts: "inbox01": key"#,
+            ),
+            ("GRIDWICH__TELEMETRY__TRACE_RATIO", "2", "telemetry.trace_ratio is 2: expected 0 to 1"),
         ] {
             let error = from_environment(&[(key, value)]).unwrap_err().to_string();
             assert!(error.contains(expected), "{key}={value}: {error}");
@@ -422,7 +458,16 @@ mod tests {
 
     #[test]
     fn secrets_are_not_printed() {
-        let config = Config::from_toml("[topic]\nkey = \"hush\"").unwrap();
-        assert!(!format!("{config:?}").contains("hush"));
+        let config = Config::from_toml("[topic]\nkey = \"aHVzaA==\"").unwrap();
+        assert!(!format!("{config:?}").contains("aHVzaA"));
+        for text in [
+            "[topic]\nkey = \"hush!",
+            "[topic]\nkey = \"hush!\"",
+            "[topic]\nkey = hush!",
+            "[topic]\nkeys = \"hush\"",
+        ] {
+            let error = Config::from_toml(text).unwrap_err().to_string();
+            assert!(!error.contains("hush"), "{error}");
+        }
     }
 }

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
-use gridwich_handlers::base::{Dispatcher, PublishError, Route, World, refuse};
+use gridwich_handlers::base::{Dispatcher, Route, Unsettled, World, refuse};
 use gridwich_handlers::event::{Arrival, Event, read_delivery};
 use http::header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, request};
@@ -20,7 +20,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use crate::admission::Admission;
-use crate::steps::{Full, Running, StepKey, Steps, Verdict};
+use crate::steps::{NotStarted, Running, StepKey, Steps, Verdict};
 use crate::telemetry::metrics::{Metrics, Outcome};
 
 /// The event that asks an endpoint to prove that it expects deliveries.
@@ -33,6 +33,7 @@ const BODY_SECONDS_MAX: Duration = Duration::from_secs(10);
 const DISCARD_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// What a courier that is asked to come again is told; Event Grid waits at least this long after a 503 anyway.
 const RETRY_AFTER_SECONDS: u32 = 30;
+const DELIVERY_COUNT: HeaderName = HeaderName::from_static("aeg-delivery-count");
 const EVENT_TYPE_HEADER: HeaderName = HeaderName::from_static("aeg-event-type");
 const REQUEST_ORIGIN: HeaderName = HeaderName::from_static("webhook-request-origin");
 const ALLOWED_ORIGIN: HeaderName = HeaderName::from_static("webhook-allowed-origin");
@@ -98,13 +99,14 @@ impl Door {
             Ok(body) => body,
             Err(response) => return response,
         };
-        let arrivals = match read_delivery(&body) {
+        let mut arrivals = match read_delivery(&body) {
             Ok(arrivals) => arrivals,
             Err(error) => return text(StatusCode::BAD_REQUEST, &error.to_string()),
         };
         if is_farewell(&parts.headers) {
             return StatusCode::OK.into_response();
         }
+        mark_redelivered(&mut arrivals, &parts.headers);
         match validation(&arrivals) {
             Validation::None => self.handle(arrivals).await,
             Validation::Alone(event) => prove(event),
@@ -126,7 +128,7 @@ impl Door {
                 let expected = format!("expected at most {} bytes", self.body_bytes_max);
                 Err(text(StatusCode::PAYLOAD_TOO_LARGE, &expected))
             }
-            Ok(Whole::Broken) => Err(text(StatusCode::BAD_REQUEST, "the body broke off")),
+            Ok(Whole::Broken) => Err(text(StatusCode::REQUEST_TIMEOUT, "the body broke off")),
             Err(_) => Err(text(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time")),
         }
     }
@@ -135,12 +137,12 @@ impl Door {
     async fn handle(&self, arrivals: Vec<Arrival>) -> Response {
         let deadline = Instant::now() + self.delivery_budget;
         let mut running = Vec::with_capacity(arrivals.len());
-        let mut is_full = false;
+        let mut not_started = None;
         for arrival in arrivals {
             match arrival {
-                Arrival::Event(event) => match self.start(event) {
+                Arrival::Event(event) => match self.start(event, deadline).await {
                     Ok(step) => running.extend(step),
-                    Err(Full) => is_full = true,
+                    Err(reason) => not_started = Some(reason),
                 },
                 Arrival::Unusable(reason) => {
                     self.metrics.arrived(None, Outcome::Unusable);
@@ -151,18 +153,19 @@ impl Door {
         let Ok(verdicts) = tokio::time::timeout_at(deadline, join_all(running)).await else {
             return come_again("still running");
         };
-        match (is_full, verdicts.iter().all(|verdict| *verdict == Verdict::Settled)) {
-            (false, true) => StatusCode::OK.into_response(),
-            (true, _) => come_again("too many steps at once"),
-            (false, false) => come_again("an answer could not be published"),
+        match (not_started, verdicts.iter().all(|verdict| *verdict == Verdict::Settled)) {
+            (None, true) => StatusCode::OK.into_response(),
+            (Some(NotStarted::Full), _) => come_again("too many steps at once"),
+            (Some(NotStarted::Stopping), _) => come_again("stopping"),
+            (None, false) => come_again("not everything could be said"),
         }
     }
 
-    fn start(&self, event: Event) -> Result<Option<Running>, Full> {
+    async fn start(&self, event: Event, deadline: Instant) -> Result<Option<Running>, NotStarted> {
         match self.dispatcher.route(&event) {
             Route::Handler(handling) => {
                 self.metrics.arrived(Some(handling.event_type()), Outcome::Handled);
-                self.run(event, |event, world| handling.start(event, world)).map(Some)
+                self.run(event, deadline, |event, world| handling.start(event, world)).await.map(Some)
             }
             Route::Nobody => {
                 self.metrics.arrived(None, Outcome::Nobody);
@@ -174,24 +177,31 @@ impl Door {
                 if !self.fails_unhandled {
                     return Ok(None);
                 }
-                self.run(event, |event, world| refuse(event, world, sentence).boxed()).map(Some)
+                self.run(event, deadline, |event, world| refuse(event, world, sentence)).await.map(Some)
             }
         }
     }
 
-    fn run<F>(&self, event: Event, start: impl FnOnce(Event, World) -> F) -> Result<Running, Full>
+    async fn run<F>(
+        &self,
+        event: Event,
+        deadline: Instant,
+        start: impl FnOnce(Event, World) -> F,
+    ) -> Result<Running, NotStarted>
     where
-        F: Future<Output = Result<(), PublishError>> + Send + 'static,
+        F: Future<Output = Result<(), Unsettled>> + Send + 'static,
     {
         let key = StepKey {
             event_id: event.id.clone(),
             event_type: event.event_type.clone(),
+            subject: event.subject.clone(),
             data: event.data.clone(),
         };
-        self.steps.join_or_start(key, || {
+        let work = || {
             let id = event.id.clone();
-            start(event, self.world.clone()).map(move |published| verdict(&id, published)).boxed()
-        })
+            start(event, self.world.clone()).map(move |settled| verdict(&id, settled)).boxed()
+        };
+        self.steps.join_or_start(key, deadline, work).await
     }
 
     /// CloudEvents' handshake: permission for an origin, or silence about it.
@@ -229,12 +239,24 @@ impl Door {
     }
 }
 
-fn verdict(event_id: &str, published: Result<(), PublishError>) -> Verdict {
-    match published {
+fn verdict(event_id: &str, settled: Result<(), Unsettled>) -> Verdict {
+    match settled {
         Ok(()) => Verdict::Settled,
         Err(error) => {
             tracing::error!(event.id = event_id, "{error}; the delivery is asked to come again");
-            Verdict::Unpublished
+            Verdict::Unsettled
+        }
+    }
+}
+
+/// The courier counts its attempts, from 0 in what was seen of it and from 1 in its documentation: so a first delivery may
+/// be taken for a second one, but not the other way round.
+fn mark_redelivered(arrivals: &mut [Arrival], headers: &HeaderMap) {
+    let count = headers.get(DELIVERY_COUNT).and_then(|count| count.to_str().ok()?.trim().parse::<u64>().ok());
+    let is_redelivered = count.is_some_and(|count| count > 0);
+    for arrival in arrivals {
+        if let Arrival::Event(event) = arrival {
+            event.is_redelivered = is_redelivered;
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use gridwich::app::App;
@@ -12,6 +13,9 @@ use gridwich::contract;
 use gridwich::telemetry::Telemetry;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
+
+/// What is still to be told to a collector has so long, twice, after the drain: together less than platforms give.
+const FLUSH_SECONDS_MAX: Duration = Duration::from_secs(1);
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -87,7 +91,7 @@ async fn serve(file: Option<PathBuf>) -> Result<(), String> {
     let wire: Arc<dyn Wire> = Arc::new(Sockets::new(&config.tls.ca_file)?);
     let app = App::new(&config, &wire, &telemetry).map_err(|error| error.to_string())?;
     app.serve(&config, stop_signal()?).await.map_err(|error| error.to_string())?;
-    telemetry.flush();
+    telemetry.flush(FLUSH_SECONDS_MAX);
     Ok(())
 }
 

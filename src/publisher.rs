@@ -11,7 +11,6 @@ use serde_json::value::RawValue;
 use time::format_description::well_known::Rfc3339;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
-use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::clock;
@@ -36,6 +35,8 @@ const DATA_VERSION: &str = "1.0";
 pub struct PostError {
     /// Whether the same POST can succeed later.
     pub is_transient: bool,
+    /// Whether one of the events is at fault, so that the others alone may be accepted.
+    pub is_about_events: bool,
     /// When the topic asked us to come again.
     pub retry_after: Option<Duration>,
     /// Fit for a log: no key, no body.
@@ -64,19 +65,13 @@ struct Waiting {
 }
 
 impl TopicPublisher {
-    /// Starts publishing to a topic, with `posts_max` POSTs at once, trying each answer for `budget`. `tasks` ends when
-    /// the publisher is dropped and everything is sent.
+    /// Starts publishing to a topic, with `posts_max` POSTs at once, trying each answer for `budget`. It ends when the
+    /// publisher is dropped; steps that wait for an answer keep it.
     #[must_use]
-    pub fn start(
-        topic: Arc<dyn Topic>,
-        posts_max: usize,
-        budget: Duration,
-        metrics: Arc<Metrics>,
-        tasks: &TaskTracker,
-    ) -> Self {
+    pub fn start(topic: Arc<dyn Topic>, posts_max: usize, budget: Duration, metrics: Arc<Metrics>) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE_EVENTS_MAX);
         let posts = Arc::new(Semaphore::new(posts_max));
-        tasks.spawn(gather(topic, posts, waiting, Arc::clone(&metrics), tasks.clone()));
+        tokio::spawn(gather(topic, posts, waiting, Arc::clone(&metrics)));
         Self { queue, budget, metrics }
     }
 }
@@ -132,7 +127,6 @@ async fn gather(
     posts: Arc<Semaphore>,
     mut queue: mpsc::Receiver<Waiting>,
     metrics: Arc<Metrics>,
-    tasks: TaskTracker,
 ) {
     let mut left_over = None;
     loop {
@@ -154,7 +148,7 @@ async fn gather(
             }
             batch.push(next);
         }
-        tasks.spawn(deliver(Arc::clone(&topic), batch, Arc::clone(&metrics), slot));
+        tokio::spawn(deliver(Arc::clone(&topic), batch, Arc::clone(&metrics), slot));
     }
 }
 
@@ -167,8 +161,8 @@ async fn deliver(
     match post_until_accepted(&*topic, &batch, &metrics).await {
         Ok(()) => settle(batch, &Ok(())),
         // One event may have spoiled it for the others.
-        Err(error) if !error.is_transient && batch.len() > 1 => {
-            for waiting in batch {
+        Err(error) if error.is_about_events && batch.len() > 1 => {
+            for waiting in batch.into_iter().filter(|waiting| !waiting.done.is_closed()) {
                 let alone = [waiting];
                 let result = post_until_accepted(&*topic, &alone, &metrics).await;
                 settle(alone.into(), &result.map_err(|e| PublishError(e.message)));
@@ -199,8 +193,9 @@ async fn post_until_accepted(
         let result = topic.post(body.clone()).await;
         metrics.posted(result.is_ok(), started.elapsed());
         let Err(error) = result else { return Ok(()) };
-        let wait = error.retry_after.unwrap_or_else(|| backoff(attempt, &body));
-        if !error.is_transient || Instant::now() + wait >= deadline {
+        let wait = backoff(attempt, &body).max(error.retry_after.unwrap_or_default());
+        let is_in_vain = batch.iter().all(|waiting| waiting.done.is_closed());
+        if !error.is_transient || is_in_vain || Instant::now() + wait >= deadline {
             return Err(error);
         }
         tracing::debug!(attempt, wait_ms = wait.as_millis() as u64, "the topic refused a POST: {error}");

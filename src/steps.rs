@@ -3,12 +3,13 @@
 
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Shared};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -17,8 +18,8 @@ use tokio_util::task::TaskTracker;
 pub enum Verdict {
     /// All there was to say has been published.
     Settled,
-    /// Something could not be published: the event must come again.
-    Unpublished,
+    /// Not so: the event must come again.
+    Unsettled,
 }
 
 /// What makes two deliveries the same event. Ids alone do not: some services send progress under an all-zero id.
@@ -28,6 +29,8 @@ pub struct StepKey {
     pub event_id: String,
     /// The event's type.
     pub event_type: String,
+    /// The event's subject.
+    pub subject: String,
     /// The event's data.
     pub data: Bytes,
 }
@@ -43,9 +46,14 @@ impl Hash for StepKey {
 /// Waits for a step, however many wait for it.
 pub type Running = Shared<BoxFuture<'static, Verdict>>;
 
-/// There are as many steps as there may be.
+/// Why a step was not started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Full;
+pub enum NotStarted {
+    /// There were as many steps as there may be, until the deadline.
+    Full,
+    /// The program is stopping.
+    Stopping,
+}
 
 /// The steps that are running. Cloning shares them.
 #[derive(Clone)]
@@ -68,26 +76,37 @@ impl Steps {
         }
     }
 
-    /// Joins the step if it is running, or starts it.
+    /// Joins the step if it is running, or starts it once there is room.
     ///
     /// # Errors
-    /// When there is no room.
-    pub fn join_or_start(
+    /// When there is no room until the deadline, or the program is stopping.
+    pub async fn join_or_start(
         &self,
         key: StepKey,
+        deadline: Instant,
         start: impl FnOnce() -> BoxFuture<'static, Verdict>,
-    ) -> Result<Running, Full> {
-        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+    ) -> Result<Running, NotStarted> {
+        if let Some(step) = self.running().get(&key) {
+            return Ok(step.clone());
+        }
+        let slot = tokio::time::timeout_at(deadline, Arc::clone(&self.slots).acquire_owned()).await;
+        let Ok(Ok(slot)) = slot else { return Err(NotStarted::Full) };
+        let mut running = self.running();
+        if self.is_stopping() {
+            return Err(NotStarted::Stopping);
+        }
         if let Some(step) = running.get(&key) {
             return Ok(step.clone());
         }
-        let slot = Arc::clone(&self.slots).try_acquire_owned().map_err(|_| Full)?;
         let (tell, told) = oneshot::channel();
-        let step = told.map(|verdict| verdict.unwrap_or(Verdict::Unpublished)).boxed().shared();
+        let step = told.map(|verdict| verdict.unwrap_or(Verdict::Unsettled)).boxed().shared();
         running.insert(key.clone(), step.clone());
-        drop(running);
         self.tasks.spawn(self.clone().run(key, start(), slot, tell));
         Ok(step)
+    }
+
+    fn running(&self) -> MutexGuard<'_, HashMap<StepKey, Running>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many are running.
@@ -104,8 +123,11 @@ impl Steps {
 
     /// Refuses new work from now on.
     pub fn stop(&self) {
+        // Under the lock, so that no step is started after what is waited for has been counted.
+        let running = self.running();
         self.stopping.cancel();
         self.tasks.close();
+        drop(running);
     }
 
     /// Returns when everything that was running has ended.
@@ -137,37 +159,56 @@ struct Forget<'a> {
 
 impl Drop for Forget<'_> {
     fn drop(&mut self) {
-        self.steps.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
+        self.steps.running().remove(&self.key);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use tokio::sync::Notify;
 
     use super::*;
 
     fn key(id: &str) -> StepKey {
-        StepKey { event_id: id.into(), event_type: "t".into(), data: Bytes::from_static(b"{}") }
+        let (event_id, data) = (id.to_owned(), Bytes::from_static(b"{}"));
+        StepKey { event_id, event_type: "t".into(), subject: String::new(), data }
     }
 
-    #[tokio::test]
-    async fn a_redelivery_joins_the_running_step() {
+    fn soon() -> Instant {
+        Instant::now() + Duration::from_secs(1)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn events_under_an_all_zero_id_are_told_apart_by_what_they_are_about() {
+        let steps = Steps::new(2);
+        let of = |subject: &str| StepKey { subject: subject.to_owned(), ..key("00000000") };
+        let never = || std::future::pending().boxed();
+        let _one = steps.join_or_start(of("jobs/1"), soon(), never).await.unwrap();
+        let _two = steps.join_or_start(of("jobs/2"), soon(), never).await.unwrap();
+        assert_eq!(steps.count(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_redelivery_joins_the_running_step_and_others_wait_for_room() {
         let (steps, release) = (Steps::new(1), Arc::new(Notify::new()));
         let held = Arc::clone(&release);
-        let work = || {
-            async move {
-                held.notified().await;
-                Verdict::Settled
-            }
-            .boxed()
+        let work = async move {
+            held.notified().await;
+            Verdict::Settled
         };
-        let first = steps.join_or_start(key("1"), work).unwrap();
-        let second = steps.join_or_start(key("1"), || panic!("started twice")).unwrap();
-        assert_eq!(steps.join_or_start(key("2"), || panic!("beyond the bound")).unwrap_err(), Full);
+        let first = steps.join_or_start(key("1"), soon(), || work.boxed()).await.unwrap();
+        let second = steps.join_or_start(key("1"), soon(), || panic!("started twice")).await.unwrap();
+        let third = steps.join_or_start(key("2"), soon(), || panic!("beyond the bound")).await;
+        assert_eq!(third.unwrap_err(), NotStarted::Full);
+        let fourth = steps.join_or_start(key("3"), soon(), || async { Verdict::Settled }.boxed());
         release.notify_one();
+        assert_eq!(fourth.await.unwrap().await, Verdict::Settled);
         assert_eq!((first.await, second.await), (Verdict::Settled, Verdict::Settled));
         steps.stop();
+        let late = steps.join_or_start(key("4"), soon(), || panic!("after the stop")).await;
+        assert_eq!(late.unwrap_err(), NotStarted::Stopping);
         steps.drained().await;
         assert_eq!(steps.count(), 0);
     }
@@ -175,9 +216,11 @@ mod tests {
     #[tokio::test]
     async fn a_step_that_panics_is_forgotten_and_comes_again() {
         let steps = Steps::new(1);
-        let step = steps.join_or_start(key("1"), || async { panic!("on purpose") }.boxed()).unwrap();
-        assert_eq!(step.await, Verdict::Unpublished);
-        let again = steps.join_or_start(key("1"), || async { Verdict::Settled }.boxed()).unwrap();
+        let panics = || async { panic!("on purpose") }.boxed();
+        let step = steps.join_or_start(key("1"), soon(), panics).await.unwrap();
+        assert_eq!(step.await, Verdict::Unsettled);
+        let again =
+            steps.join_or_start(key("1"), soon(), || async { Verdict::Settled }.boxed()).await.unwrap();
         assert_eq!(again.await, Verdict::Settled);
     }
 }

@@ -17,6 +17,7 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _, Registry};
@@ -29,7 +30,7 @@ mod log_link;
 pub mod metrics;
 
 /// A collector that has not taken a batch by then loses it.
-const EXPORT_SECONDS_MAX: Duration = Duration::from_secs(10);
+const EXPORT_SECONDS_MAX: Duration = Duration::from_secs(5);
 /// So much of a context is shown with a span; a log line has all of it.
 const CONTEXT_CHARACTERS_MAX: usize = 1_024;
 
@@ -70,20 +71,24 @@ impl Telemetry {
             LogFormat::Json => lines.json().with_current_span(true).with_span_list(false).boxed(),
             LogFormat::Human => lines.with_target(false).boxed(),
         };
+        let lines = lines.with_filter(filter);
         let traces = self.tracing.as_ref().map(|provider| {
-            tracing_opentelemetry::layer().with_tracer(provider.tracer(env!("CARGO_PKG_NAME")))
+            let ours = filter_fn(|metadata| metadata.is_span() && metadata.target().starts_with("gridwich"));
+            tracing_opentelemetry::layer()
+                .with_tracer(provider.tracer(env!("CARGO_PKG_NAME")))
+                .with_filter(ours)
         });
-        let installed = Registry::default().with(filter).with(lines).with(traces).try_init();
+        let installed = Registry::default().with(lines).with(traces).try_init();
         installed.map_err(|error| error.to_string())
     }
 
-    /// Sends what is still to be sent. Takes a bounded time.
-    pub fn flush(&self) {
+    /// Sends what is still to be sent, within `patience` for traces and again for metrics.
+    pub fn flush(&self, patience: Duration) {
         if let Some(tracing) = &self.tracing {
             // A collector that does not answer loses the last spans; there is nobody left to tell.
-            let _ = tracing.shutdown_with_timeout(EXPORT_SECONDS_MAX);
+            let _ = tracing.shutdown_with_timeout(patience);
         }
-        self.metrics.flush(EXPORT_SECONDS_MAX);
+        self.metrics.flush(patience);
     }
 }
 

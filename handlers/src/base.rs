@@ -2,10 +2,10 @@
 
 pub use answer::{Answer, AnswerContract, Kind, Never, ResponseData};
 pub(crate) use carry::arrive;
-pub use carry::carry;
+pub use carry::{Begun, begin, carry};
 pub use dispatch::{Dispatcher, HandlerContract, Handling, Route, common_answers};
 pub use failure::{Failure, LogEvent};
-pub use flow::{Spans, World, refuse};
+pub use flow::{Spans, Unsettled, World, refuse};
 pub use handler::{EventData, Handler, Operation, Recovered, Step};
 pub use publish::{Draft, PublishError, Publisher};
 pub use read::{DataError, read};
@@ -17,6 +17,7 @@ mod dispatch;
 mod failure;
 mod flow;
 mod handler;
+pub(crate) mod lenient;
 pub mod log_events;
 mod publish;
 mod read;

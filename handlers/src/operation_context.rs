@@ -8,7 +8,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 pub use wire::{
-    Arrived, Carried, ContextReference, NotCarriable, Stamp, read, read_stamp, write, write_stamp,
+    Arrived, CORRELATION_STAMP, Carried, ContextReference, NotCarriable, Stamp, read, stamp_of, write,
+    write_stamp,
 };
 
 mod wire;

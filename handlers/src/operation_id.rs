@@ -32,7 +32,13 @@ impl OperationId {
         Self::derive(&["completion", what, context.map_or("", OperationContext::as_str)])
     }
 
-    /// Reads what [`fmt::Display`] wrote.
+    /// The id as it travels and names things: 32 hexadecimal digits.
+    #[must_use]
+    pub fn digits(self) -> String {
+        self.0.simple().to_string()
+    }
+
+    /// Reads what [`OperationId::digits`] wrote.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         (text.len() == 32).then(|| Uuid::try_parse(text).ok().map(Self)).flatten()
@@ -47,15 +53,9 @@ impl OperationId {
     /// What ends the names of things made for this operation, in place of the original's random digits.
     #[must_use]
     pub fn suffix(self) -> String {
-        let mut digits = self.to_string();
+        let mut digits = self.digits();
         digits.truncate(SUFFIX_DIGITS);
         digits
-    }
-
-    /// The id as a dashed GUID, as logs and failures show it.
-    #[must_use]
-    pub fn as_guid(self) -> Uuid {
-        self.0
     }
 
     /// Parts are joined with their lengths, so that no two lists of parts give the same name.
@@ -69,9 +69,10 @@ impl OperationId {
     }
 }
 
+/// A dashed GUID, as logs and failures show it.
 impl fmt::Display for OperationId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.simple().fmt(f)
+        self.0.hyphenated().fmt(f)
     }
 }
 
@@ -96,8 +97,8 @@ mod tests {
     #[test]
     fn names_derived_from_an_operation_never_change() {
         let id = OperationId::of_request("1", "request.blob.copy", None);
-        assert_eq!(id.to_string(), "7cff157cb7695d70990940dbf1dd9bf6");
-        assert_eq!(OperationId::parse(&id.to_string()), Some(id));
+        assert_eq!(id.digits(), "7cff157cb7695d70990940dbf1dd9bf6");
+        assert_eq!(OperationId::parse(&id.digits()), Some(id));
         assert_eq!(id.suffix().len(), SUFFIX_DIGITS);
         assert_ne!(id.answer("outcome"), id.answer("acknowledgment"));
     }

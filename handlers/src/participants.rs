@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::base::{Failure, log_events};
-
 pub use encoder::{ClipTimes, EncodeError, EncodeJob, Encoder, JobSnapshot, JobTicket, SubmitStep};
 pub use storage::{
     BlobAddress, BlobProperties, ContainerAddress, CopyRequest, CopyState, Existence, RehydratePriority,
@@ -41,29 +39,6 @@ pub enum Announce {
     Ours,
 }
 
-impl Participants {
-    /// Blob storage, or the failure that says it is not configured.
-    ///
-    /// # Errors
-    /// When it is absent.
-    pub fn storage(&self) -> Result<&dyn Storage, Failure> {
-        self.storage.as_deref().ok_or_else(|| not_configured("storage accounts", "storage"))
-    }
-
-    /// The encoder, or the failure that says it is not configured.
-    ///
-    /// # Errors
-    /// When it is absent.
-    pub fn encoder(&self) -> Result<&dyn Encoder, Failure> {
-        self.encoder.as_deref().ok_or_else(|| not_configured("media services", "media"))
-    }
-}
-
-fn not_configured(what: &str, section: &str) -> Failure {
-    let message = format!("no {what} are configured: the section [{section}] is empty");
-    Failure::new(log_events::PARTICIPANT_NOT_CONFIGURED, message)
-}
-
 /// How another system said no, as far as a handler can decide by it.
 #[derive(Debug, thiserror::Error)]
 pub enum ParticipantError {
@@ -82,6 +57,14 @@ pub enum ParticipantError {
     /// The other system, or our own rules about it, refused: repeating will not help.
     #[error("{0}")]
     Rejected(String, #[source] Option<ProviderError>),
+}
+
+impl ParticipantError {
+    /// Whether the same may succeed later.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Throttled(..) | Self::Unavailable(..))
+    }
 }
 
 /// What the provider itself said, fit for a stranger: its code and sentence, no address and no key.

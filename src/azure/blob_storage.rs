@@ -1,22 +1,25 @@
 //! Blob Storage through the official client, for the accounts that are configured and no others.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use azure_core::credentials::{Secret as AzureSecret, TokenCredential};
 use azure_core::http::policies::Policy;
 use azure_core::http::request::options::ClientRequestId;
-use azure_core::http::{ClientMethodOptions, Context, Etag, Url};
+use azure_core::http::{ClientMethodOptions, Context, Etag, StatusCode, Url};
 use azure_storage_blob::models::{
     AccessTier, BlobClientGetPropertiesResultHeaders, BlobClientSetTierOptions,
-    BlobClientStartCopyFromUrlOptions, BlobContainerClientListBlobsOptions, BlockBlobClientUploadOptions,
-    CopyStatus, ListBlobsIncludeItem, RehydratePriority as AzurePriority,
+    BlobClientStartCopyFromUrlOptions, BlobContainerClientCreateOptions,
+    BlobContainerClientGetPropertiesResultHeaders, BlobContainerClientListBlobsOptions,
+    BlockBlobClientUploadOptions, CopyStatus, ListBlobsIncludeItem, RehydratePriority as AzurePriority,
 };
 use azure_storage_blob::{BlobClient, BlobContainerClient, BlobServiceClient, BlobServiceClientOptions};
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
 use gridwich_handlers::operation_context::{Carried, ContextReference, muted};
+use gridwich_handlers::operation_id::OperationId;
 use gridwich_handlers::participants::{
     BlobAddress, BlobProperties, ContainerAddress, CopyRequest, CopyState, Existence, ParticipantError,
     RehydratePriority, Storage, Tier, TierChange,
@@ -38,8 +41,14 @@ mod address;
 const API_VERSION: &str = "2025-11-05";
 /// `x-ms-client-request-id` takes 1 KiB of visible ASCII and comes back with blob events.
 const CONTEXT_BYTES_MAX: usize = 1_024;
-/// Where contexts are kept that do not fit there, in the account that the work is about.
-const CONTEXTS: &str = "gridwich-contexts";
+/// How long a copy under way is waited for within a step; a delivery has 25 s.
+const SETTLED_SECONDS_MAX: Duration = Duration::from_secs(15);
+/// How often it is looked at.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+/// Where contexts are kept in the account that the work is about: those that do not fit there, and those of copies.
+pub const CONTEXTS: &str = "gridwich-contexts";
+/// The metadata of a container that names the operation it was made for, so that a repetition knows its own work.
+const MAKER: &str = "gridwichoperation";
 /// More names than this are not listed: an answer that names them would be larger than Event Grid takes.
 const NAMES_MAX: usize = 5_000;
 
@@ -114,14 +123,32 @@ impl BlobStorage {
         Ok(url)
     }
 
-    /// Whether a copy that is in our way is the one we wanted.
-    async fn is_under_way(&self, copy: &CopyRequest<'_>) -> bool {
-        let (Ok(source), Ok(destination)) = (self.blob(copy.source), self.blob(copy.destination)) else {
-            return false;
+    /// Whether the destination shows a copy from this source that was started since this one was noted.
+    async fn is_started(&self, copy: &CopyRequest<'_>) -> azure_core::Result<bool> {
+        let (Ok(source), Ok(destination), Ok(note)) =
+            (self.blob(copy.source), self.blob(copy.destination), self.note(copy.note))
+        else {
+            return Ok(false);
         };
-        let Ok(properties) = destination.get_properties(None).await else { return false };
-        let from = properties.copy_source().ok().flatten().unwrap_or_default();
-        from.split('?').next() == Some(source.url().as_str())
+        let there = match destination.get_properties(None).await {
+            Err(error) if error.http_status() == Some(StatusCode::NotFound) => return Ok(false),
+            there => there?,
+        };
+        let from = there.copy_source()?.unwrap_or_default();
+        let since = match there.copy_status()? {
+            Some(CopyStatus::Pending) => there.last_modified()?,
+            Some(CopyStatus::Success) => there.copy_completion_time()?,
+            Some(CopyStatus::Aborted | CopyStatus::Failed) | None => None,
+        };
+        let noted = note.get_properties(None).await?.last_modified()?;
+        Ok(from.split('?').next() == Some(source.url().as_str()) && since.is_some() && since >= noted)
+    }
+
+    /// Where an operation's context is kept.
+    fn note(&self, reference: &ContextReference) -> Result<BlobClient, ParticipantError> {
+        let account = reference.account.clone();
+        let container = ContainerAddress { account, container: CONTEXTS.to_owned() };
+        Ok(self.container(&container)?.blob_client(&reference.operation.digits()))
     }
 }
 
@@ -175,6 +202,17 @@ fn silently() -> ClientMethodOptions<'static> {
     with_request_id(muted().as_str())
 }
 
+/// Writes a note unless it is there.
+async fn write_note(note: &BlobClient, context: &str) -> azure_core::Result<()> {
+    let options = BlockBlobClientUploadOptions {
+        blob_content_type: Some("application/json".to_owned()),
+        if_none_match: Some(Etag::from("*")),
+        method_options: silently(),
+        ..BlockBlobClientUploadOptions::default()
+    };
+    note.upload(Bytes::copy_from_slice(context.as_bytes()).into(), Some(options)).await.map(|_| ())
+}
+
 #[async_trait]
 impl Storage for BlobStorage {
     fn context_bytes_max(&self) -> usize {
@@ -195,11 +233,25 @@ impl Storage for BlobStorage {
         format!("{endpoint}/{}/{}", blob.container.container, encoded(&blob.name))
     }
 
-    async fn create_container(&self, container: &ContainerAddress) -> Result<Existence, ParticipantError> {
-        match self.container(container)?.create(None).await {
+    async fn create_container(
+        &self,
+        container: &ContainerAddress,
+        operation: OperationId,
+    ) -> Result<Existence, ParticipantError> {
+        let failed =
+            |error: azure_core::Error| classify(&error, &format!("the container {:?}", container.container));
+        let (client, maker) = (self.container(container)?, operation.digits());
+        let options = BlobContainerClientCreateOptions {
+            metadata: Some(HashMap::from([(MAKER.to_owned(), maker.clone())])),
+            ..BlobContainerClientCreateOptions::default()
+        };
+        match client.create(Some(options)).await {
             Ok(_) => Ok(Existence::Created),
-            Err(error) if code(&error) == Some("ContainerAlreadyExists") => Ok(Existence::Existed),
-            Err(error) => Err(classify(&error, &format!("the container {:?}", container.container))),
+            Err(error) if code(&error) == Some("ContainerAlreadyExists") => {
+                let there = client.get_properties(None).await.map_err(failed)?.metadata().map_err(failed)?;
+                Ok(if there.get(MAKER) == Some(&maker) { Existence::Created } else { Existence::Existed })
+            }
+            Err(error) => Err(failed(error)),
         }
     }
 
@@ -228,7 +280,27 @@ impl Storage for BlobStorage {
         })
     }
 
+    async fn settled_properties(&self, blob: &BlobAddress) -> Result<BlobProperties, ParticipantError> {
+        let patience = tokio::time::Instant::now() + SETTLED_SECONDS_MAX;
+        loop {
+            let found = self.properties(blob).await?;
+            if found.copy != Some(CopyState::Pending) {
+                return Ok(found);
+            }
+            if tokio::time::Instant::now() >= patience {
+                return Err(ParticipantError::Unavailable(format!("the copy to {}", self.uri(blob)), None));
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
     async fn start_copy(&self, copy: CopyRequest<'_>) -> Result<(), ParticipantError> {
+        let failed = |error: azure_core::Error| {
+            classify(&error, &format!("the copy to {}", self.uri(copy.destination)))
+        };
+        if copy.is_repeated && self.is_started(&copy).await.map_err(failed)? {
+            return Ok(());
+        }
         let source = self.source_url(&copy).await?;
         let options = BlobClientStartCopyFromUrlOptions {
             source_if_match: Some(Etag::from(copy.source_etag.to_owned())),
@@ -238,10 +310,13 @@ impl Storage for BlobStorage {
         let started = self.blob(copy.destination)?.start_copy_from_url(source.into(), Some(options)).await;
         match started {
             Ok(_) => Ok(()),
-            Err(error) if code(&error) == Some("PendingCopyOperation") && self.is_under_way(&copy).await => {
+            Err(error)
+                if code(&error) == Some("PendingCopyOperation")
+                    && self.is_started(&copy).await.map_err(failed)? =>
+            {
                 Ok(())
             }
-            Err(error) => Err(classify(&error, &format!("the copy to {}", self.uri(copy.destination)))),
+            Err(error) => Err(failed(error)),
         }
     }
 
@@ -281,31 +356,33 @@ impl Storage for BlobStorage {
         &self,
         reference: &ContextReference,
         context: &str,
-    ) -> Result<(), ParticipantError> {
-        let container =
-            ContainerAddress { account: reference.account.clone(), container: CONTEXTS.to_owned() };
-        self.create_container(&container).await?;
-        let options = BlockBlobClientUploadOptions {
-            blob_content_type: Some("application/json".to_owned()),
-            if_none_match: Some(Etag::from("*")),
-            method_options: silently(),
-            ..BlockBlobClientUploadOptions::default()
-        };
-        let blob = self.container(&container)?.blob_client(&reference.operation.to_string());
-        let content = Bytes::copy_from_slice(context.as_bytes());
-        match blob.upload(content.into(), Some(options)).await {
-            Ok(_) => Ok(()),
-            Err(error) if code(&error) == Some("BlobAlreadyExists") => Ok(()),
+    ) -> Result<Existence, ParticipantError> {
+        let note = self.note(reference)?;
+        let mut written = write_note(&note, context).await;
+        if written.as_ref().is_err_and(|error| code(error) == Some("ContainerNotFound")) {
+            let account = reference.account.clone();
+            let container = ContainerAddress { account, container: CONTEXTS.to_owned() };
+            self.create_container(&container, reference.operation).await?;
+            written = write_note(&note, context).await;
+        }
+        match written {
+            Ok(()) => Ok(Existence::Created),
+            Err(error) if code(&error) == Some("BlobAlreadyExists") => Ok(Existence::Existed),
             Err(error) => Err(classify(&error, "the operation context")),
         }
     }
 
     async fn kept_context(&self, reference: &ContextReference) -> Result<String, ParticipantError> {
         let failed = |error: azure_core::Error| classify(&error, "the operation context");
-        let container =
-            ContainerAddress { account: reference.account.clone(), container: CONTEXTS.to_owned() };
-        let blob = self.container(&container)?.blob_client(&reference.operation.to_string());
-        let content = blob.download(None).await.map_err(failed)?.body.collect().await.map_err(failed)?;
+        let content = self
+            .note(reference)?
+            .download(None)
+            .await
+            .map_err(failed)?
+            .body
+            .collect()
+            .await
+            .map_err(failed)?;
         String::from_utf8(content.to_vec())
             .map_err(|_| ParticipantError::Rejected("the kept operation context is no text".to_owned(), None))
     }

@@ -3,6 +3,7 @@
 
 use azure_core::error::ErrorKind;
 use gridwich_handlers::participants::{ParticipantError, ProviderError};
+use gridwich_handlers::resource_uri::fit_for_strangers;
 use serde::Deserialize;
 
 /// Provider sentences are cut to this many characters.
@@ -49,7 +50,7 @@ fn said(error: &azure_core::Error) -> ProviderError {
 }
 
 fn provider(code: &str, message: &str) -> ProviderError {
-    ProviderError { code: code.to_owned(), message: fit_for_strangers(message) }
+    ProviderError { code: code.to_owned(), message: fit_for_strangers(message, SENTENCE_CHARACTERS_MAX) }
 }
 
 /// The message of an error body, whether Azure wrote it as JSON (Resource Manager) or as XML (Storage).
@@ -72,27 +73,9 @@ fn sentence(body: &[u8]) -> Option<String> {
     message.lines().next().map(str::to_owned)
 }
 
-/// Cuts queries off whatever looks like a URL, because they may be signatures, and the whole to a bounded length.
-fn fit_for_strangers(sentence: &str) -> String {
-    let words = sentence.split(' ').map(|word| if word.contains("://") { cut_query(word) } else { word });
-    let sentence = words.collect::<Vec<_>>().join(" ");
-    sentence.chars().take(SENTENCE_CHARACTERS_MAX).collect()
-}
-
-fn cut_query(url: &str) -> &str {
-    url.split_once('?').map_or(url, |(before, _)| before)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_signature_in_a_providers_sentence_is_cut() {
-        let sentence =
-            fit_for_strangers("cannot read https://a.blob.core.windows.net/c/b?sv=1&sig=x because");
-        assert_eq!(sentence, "cannot read https://a.blob.core.windows.net/c/b because");
-    }
 
     #[test]
     fn both_kinds_of_error_body_are_read() {

@@ -24,8 +24,6 @@ const API_VERSION: &str = "2018-01-01";
 const PATH: &str = "/api/events";
 const SCOPE: &str = "https://eventgrid.azure.net/.default";
 const KEY: HeaderName = HeaderName::from_static("aeg-sas-key");
-/// A topic that asks for more patience than this is not waited for: the delivery is.
-const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
 
 /// A topic we publish to.
 pub struct EventGridTopic {
@@ -92,7 +90,8 @@ fn refusal(response: &RawResponse) -> PostError {
     let retry_after = response.headers().get_optional_as::<u64, _>(&RETRY_AFTER).ok().flatten();
     PostError {
         is_transient: matches!(status, 408 | 429 | 500..),
-        retry_after: retry_after.map(Duration::from_secs).map(|wait| wait.min(RETRY_AFTER_MAX)),
+        is_about_events: matches!(status, 400 | 413),
+        retry_after: retry_after.map(Duration::from_secs),
         message: format!("the topic answered {status}"),
     }
 }
@@ -103,5 +102,5 @@ fn no_answer(error: &azure_core::Error) -> PostError {
         ErrorKind::Connection => "the topic cannot be reached",
         _ => "the topic did not answer",
     };
-    PostError { is_transient: true, retry_after: None, message: message.to_owned() }
+    PostError { is_transient: true, is_about_events: false, retry_after: None, message: message.to_owned() }
 }

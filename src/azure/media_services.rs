@@ -31,6 +31,8 @@ mod token;
 const ENCODING_VERSION: &str = "2022-07-01";
 /// The version for assets.
 const ASSETS_VERSION: &str = "2022-08-01";
+/// The dialect's limit for a name.
+const NAME_CHARACTERS_MAX: usize = 260;
 const SCOPE: &str = "https://management.azure.com/.default";
 /// Where Azure itself had it.
 const BASE_URL: &str = "https://management.azure.com";
@@ -151,6 +153,9 @@ impl Account {
     /// The transform of that name, made from what we know when the account lacks it.
     async fn transform(&self, name: &str) -> Result<Transform, ParticipantError> {
         let what = format!("the transform {name:?}");
+        if !is_name(name) {
+            return Err(ParticipantError::NotFound(what, None));
+        }
         let path = format!("transforms/{}", segment(name));
         let found = self.send(Method::Get, &path, ENCODING_VERSION, None).await;
         let body = match found.map_err(|error| classify(&error, &what)) {
@@ -168,7 +173,7 @@ impl Account {
 
     /// Makes the asset that stands for a container, or leaves the one that is there. Answers its name.
     async fn asset(&self, container: &ContainerAddress) -> Result<String, ParticipantError> {
-        let name = format!("{}-{}", container.account, container.container).to_lowercase();
+        let name = container.asset_name();
         let body = json!({"properties": {
             "container": container.container,
             "storageAccountName": container.account,
@@ -193,7 +198,7 @@ impl Account {
             // The name follows from the operation: a job that carries the same is the one we meant.
             Err(conflict @ ParticipantError::Conflict(..)) => {
                 let found = self.job(&ticket).await?;
-                if found.correlation == job.correlation { Ok(()) } else { Err(conflict) }
+                if job.is(&found) { Ok(()) } else { Err(conflict) }
             }
             Err(error) => Err(error),
         }
@@ -201,6 +206,9 @@ impl Account {
 
     async fn job(&self, ticket: &JobTicket) -> Result<JobSnapshot, ParticipantError> {
         let what = format!("the job {:?}", ticket.job);
+        if !is_name(&ticket.transform) || !is_name(&ticket.job) {
+            return Err(ParticipantError::NotFound(what, None));
+        }
         let body = self.send(Method::Get, &job_path(ticket), ENCODING_VERSION, None).await;
         let body = body.map_err(|error| classify(&error, &what))?;
         let job = serde_json::from_slice::<Job>(&body).map_err(|_| unreadable(&what))?;
@@ -240,6 +248,12 @@ impl Encoder for MediaServices {
 
 fn job_path(ticket: &JobTicket) -> String {
     format!("transforms/{}/jobs/{}", segment(&ticket.transform), segment(&ticket.job))
+}
+
+/// Whether the dialect has names like this; it has none with dots, which could climb out of their path.
+fn is_name(name: &str) -> bool {
+    let is_strange = |c: char| c.is_control() || "<>%&:\\?/*+.'".contains(c);
+    !name.is_empty() && name.chars().count() <= NAME_CHARACTERS_MAX && !name.contains(is_strange)
 }
 
 /// What stands in a segment as it is.

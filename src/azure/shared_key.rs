@@ -14,8 +14,8 @@ use azure_core::time::to_rfc7231;
 use crate::clock;
 
 const DATE: HeaderName = HeaderName::from_static("x-ms-date");
-/// The headers whose values are signed in this order ("Authorize with Shared Key", versions from 2015-02-21); the twelfth,
-/// `Date`, is empty because `x-ms-date` is sent.
+/// The headers whose values are signed in this order ("Authorize with Shared Key", versions from 2015-02-21); `Date` is
+/// empty because `x-ms-date` is sent.
 const SIGNED: [&str; 11] = [
     "content-encoding",
     "content-language",

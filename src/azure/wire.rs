@@ -12,6 +12,8 @@ use bytes::Bytes;
 
 /// A provider that has not answered by then is taken for unavailable; Event Grid gives a whole delivery 30 s.
 const ANSWER_SECONDS_MAX: Duration = Duration::from_secs(20);
+/// The longest a provider may ask us to wait within a step.
+pub(super) const RETRY_AFTER_MAX: Duration = Duration::from_secs(8);
 /// A provider that has not taken the connection by then is taken for unavailable.
 const CONNECT_SECONDS_MAX: Duration = Duration::from_secs(5);
 /// Idle connections to one host.
@@ -113,12 +115,24 @@ impl HttpClient for OverWire {
         })?;
         let (parts, body) = answer.into_parts();
         let mut headers = Headers::new();
-        for (name, value) in &parts.headers {
+        for (name, value) in parts.headers.iter().filter(|(name, value)| !asks_too_much(name, value)) {
             let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
             headers.insert(HeaderName::from(name.as_str().to_owned()), HeaderValue::from(value));
         }
         Ok(AsyncRawResponse::from_bytes(parts.status.as_u16().into(), headers, body))
     }
+}
+
+/// The pipeline waits as long as a provider asks, whatever that is; a longer wait than this is a redelivery's business.
+fn asks_too_much(name: &http::HeaderName, value: &http::HeaderValue) -> bool {
+    let number = || value.to_str().ok().and_then(|text| text.trim().parse::<u64>().ok());
+    let wait = match name.as_str() {
+        "retry-after" => number().map(Duration::from_secs),
+        "retry-after-ms" | "x-ms-retry-after-ms" => number().map(Duration::from_millis),
+        _ => return false,
+    };
+    // A date is as good as too long: nobody says it of a wait of seconds.
+    wait.is_none_or(|wait| wait > RETRY_AFTER_MAX)
 }
 
 fn outgoing(request: &Request) -> azure_core::Result<http::Request<Bytes>> {

@@ -8,6 +8,8 @@ use local_azure::event_grid::{
 use local_azure::inside::BlobFiles as _;
 
 use super::ASK_AGAIN;
+use crate::azure::blob_storage::CONTEXTS;
+
 use super::places::{DEAD_LETTERS, INBOX, MEDIA_ACCOUNTS, REQUESTS, RESPONSES, STORAGE_ACCOUNTS};
 use super::running::LocalCloud;
 
@@ -35,7 +37,7 @@ pub(super) async fn subscriptions(local: &LocalCloud) -> Result<(), String> {
     let mut scopes = vec![(requests.id, "requests-to-processor".to_owned(), only_requests())];
     for account in STORAGE_ACCOUNTS.into_iter().filter(|account| *account != DEAD_LETTERS.0) {
         let scope = local.cloud.blob_storage.account_id(account);
-        scopes.push((scope, format!("{account}-to-processor"), Filter::default()));
+        scopes.push((scope, format!("{account}-to-processor"), all_but_kept_contexts()));
     }
     for (_, account) in MEDIA_ACCOUNTS {
         let scope = local.cloud.media_services.account_id(account).unwrap_or_default();
@@ -70,6 +72,17 @@ fn only_requests() -> Filter {
         values: Some(vec!["request.".into()]),
     };
     Filter { advanced_filters: Some(vec![begins_with_request]), ..Filter::default() }
+}
+
+/// The processor keeps contexts in a container of its own, and has no use for hearing of them.
+fn all_but_kept_contexts() -> Filter {
+    let elsewhere = AdvancedFilter {
+        operator_type: Operator::StringNotContains,
+        key: "Subject".to_owned(),
+        value: None,
+        values: Some(vec![format!("/containers/{CONTEXTS}/").into()]),
+    };
+    Filter { advanced_filters: Some(vec![elsewhere]), ..Filter::default() }
 }
 
 fn dead_letters(local: &LocalCloud) -> DeadLetterDestination {

@@ -13,8 +13,8 @@ use gridwich::secret::Secret;
 use gridwich_handlers::operation_context::{ContextReference, OperationContext, Stamp, write};
 use gridwich_handlers::operation_id::OperationId;
 use gridwich_handlers::participants::{
-    BlobAddress, ContainerAddress, CopyRequest, ParticipantError, RehydratePriority, Storage as _, Tier,
-    TierChange,
+    BlobAddress, ContainerAddress, CopyRequest, Existence, ParticipantError, RehydratePriority, Storage as _,
+    Tier, TierChange,
 };
 
 use crate::process::{Local, PATIENCE, Process, port_base, run_client, tool};
@@ -80,6 +80,11 @@ impl Transcript<'_> {
         BlobAddress { container: self.container(container), name: name.to_owned() }
     }
 
+    fn reference(&self, request: &str) -> ContextReference {
+        let operation = OperationId::of_request(request, "request.blob.copy", None);
+        ContextReference { account: self.account.to_owned(), operation }
+    }
+
     fn note<T: std::fmt::Debug>(&mut self, what: &str, answer: &Result<T, ParticipantError>) {
         let answer = match answer {
             Ok(answer) => format!("{answer:?}"),
@@ -92,8 +97,9 @@ impl Transcript<'_> {
         self.lines.push(format!("{what}: {answer}"));
     }
 
-    async fn create(&mut self, container: &str) {
-        let answer = self.storage.create_container(&self.container(container)).await;
+    async fn create(&mut self, container: &str, request: &str) {
+        let operation = self.reference(request).operation;
+        let answer = self.storage.create_container(&self.container(container), operation).await;
         self.note(&format!("create {container:?}"), &answer);
     }
 
@@ -106,9 +112,17 @@ impl Transcript<'_> {
     async fn copy(&mut self, source: (&str, &str), destination: (&str, &str)) {
         let (from, to) = (self.blob(source.0, source.1), self.blob(destination.0, destination.1));
         let etag = self.storage.properties(&from).await.map_or("\"0x0\"".to_owned(), |found| found.etag);
+        let note = self.reference(&format!("{source:?} to {destination:?}"));
         let context = OperationContext::parse(r#"{"ü":1}"#).unwrap();
         let carried = write(&context, &Stamp::default(), 1_024).unwrap();
-        let copy = CopyRequest { source: &from, source_etag: &etag, destination: &to, carried: &carried };
+        let copy = CopyRequest {
+            source: &from,
+            source_etag: &etag,
+            destination: &to,
+            note: &note,
+            is_repeated: self.storage.keep_context(&note, "{}").await.unwrap() == Existence::Existed,
+            carried: &carried,
+        };
         let answer = self.storage.start_copy(copy).await;
         self.note(&format!("copy {source:?} to {destination:?}"), &answer);
         let until = Instant::now() + PATIENCE;
@@ -143,10 +157,7 @@ impl Transcript<'_> {
     }
 
     async fn keep(&mut self, text: &str) {
-        let reference = ContextReference {
-            account: self.account.to_owned(),
-            operation: OperationId::of_request("1", "request.blob.copy", None),
-        };
+        let reference = self.reference("1");
         for _ in 0..2 {
             let kept = self.storage.keep_context(&reference, text).await;
             self.note("keep", &kept);
@@ -158,17 +169,19 @@ impl Transcript<'_> {
 
 async fn transcript(storage: &BlobStorage, account: &str) -> Vec<String> {
     let mut calls = Transcript { storage, account, lines: Vec::new() };
-    calls.create("show-17").await;
-    calls.create("show-17").await;
-    calls.create("no").await;
-    calls.create("Show").await;
+    for request in ["1", "1", "2"] {
+        calls.create("show-17", request).await;
+    }
+    calls.create("no", "1").await;
+    calls.create("Show", "1").await;
     calls.keep(r#"{"large":"context"}"#).await;
-    let operation = OperationId::of_request("1", "request.blob.copy", None).to_string();
+    let operation = calls.reference("1").operation.digits();
     let kept = ("gridwich-contexts", operation.as_str());
     for name in ["copy.json", "sp ace+plus%41#hash?query.json", "ä/日本語/e\u{301}.json", &"x".repeat(1_024)]
     {
         calls.copy(kept, ("show-17", name)).await;
         calls.look("show-17", name).await;
+        calls.copy(kept, ("show-17", name)).await;
     }
     calls.copy_of_nothing().await;
     calls.copy(kept, ("no-such-container", "never")).await;

@@ -36,12 +36,12 @@ async fn copies_that_cannot_be() {
         ),
         (json!(CLIP), json!("http://127.0.0.1:10000/archive/show-17"), 513_000, "expected the URI of a blob"),
         (json!(CLIP), json!(CLIP), 513_000, "name the same blob"),
-        (json!(null), json!(CLIP), 502_003, "data.sourceUri: invalid type: null, expected a string"),
-        (json!(7), json!(CLIP), 502_003, "data.sourceUri: invalid type: integer `7`, expected a string"),
+        (json!(null), json!(CLIP), 502_004, "data.sourceUri: invalid type: null, expected a string"),
+        (json!(7), json!(CLIP), 502_004, "data.sourceUri: invalid type: integer `7`, expected a string"),
         (
             json!(format!("{CLIP}x")),
             json!("http://127.0.0.1:10000/archive/show-17/a"),
-            611_012,
+            611_014,
             "clip.mp4x does not exist",
         ),
     ] {
@@ -58,10 +58,39 @@ async fn copies_that_cannot_be() {
         &world,
         "request.blob.copy",
         json!({"sourceUri": CLIP}),
-        502_003,
+        502_004,
         "missing field `destinationUri`",
     )
     .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn signatures_and_passwords_in_uris_are_not_repeated() {
+    let world = World::new().await;
+    for uri in [
+        "https://x.blob.core.windows.net/c/b?sv=2024-01-01&sig=hush%2B",
+        "https://user:hush@x.blob.core.windows.net/c/b",
+        "http://127.0.0.1:10000/inbox/show-17/clip.mp4?sig=hush",
+        "https://x/?a=1&SIG=hush",
+    ] {
+        let data = json!({"sourceUri": uri, "destinationUri": uri});
+        for event_type in ["request.blob.copy", "request.blob.tier.change"] {
+            world.ask(uri, event_type, data.clone()).await;
+        }
+        let encode = json!({"inputs": [{"blobUri": uri}], "outputContainer": uri, "transformName": "A"});
+        world.ask(uri, "request.encode.mediaservicesv3.create", encode).await;
+        let tier = json!({"blobUri": uri, "accessTier": "Hot", "rehydratePriority": "Standard"});
+        world.ask(uri, "request.blob.tier.change", tier).await;
+    }
+    let failures = world.answers().into_iter().filter(|answer| answer["eventType"] == "response.failure");
+    let failures = failures.collect::<Vec<_>>();
+    assert_eq!(failures.len(), 16);
+    for failure in failures {
+        let mut data = failure["data"].clone();
+        // The requestor's own id, repeated as it is, happens to be the URI here.
+        data["eventId"] = json!("");
+        assert!(!data.to_string().contains("hush"), "{data}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -81,7 +110,7 @@ async fn containers_and_tiers_that_cannot_be() {
         &world,
         tier,
         set("Tepid", "High"),
-        502_003,
+        502_004,
         "data.accessTier: expected Hot, Cool, Cold or Archive",
     )
     .await;
@@ -89,7 +118,7 @@ async fn containers_and_tiers_that_cannot_be() {
         &world,
         tier,
         set("Hot", "Now"),
-        502_003,
+        502_004,
         "data.rehydratePriority: expected Standard, Normal, Low or High",
     )
     .await;
@@ -108,7 +137,7 @@ async fn encodes_that_cannot_be() {
     for (member, value, number, reason) in [
         ("inputs", json!([]), 551_000, "inputs: expected 1 to 10 inputs, found 0"),
         ("inputs", json!([{"blobUri": "clip.mp4"}]), 551_000, "expected an absolute URI"),
-        ("inputs", json!([{"uri": CLIP}]), 502_003, "data.inputs[0]: missing field `blobUri`"),
+        ("inputs", json!([{"uri": CLIP}]), 502_004, "data.inputs[0]: missing field `blobUri`"),
         ("inputs", json!([{"blobUri": format!("{CLIP}x")}]), 551_010, "does not exist"),
         (
             "inputs",
@@ -123,13 +152,13 @@ async fn encodes_that_cannot_be() {
         (
             "timeBasedEncode",
             json!({"startSeconds": -1}),
-            652_006,
+            551_006,
             "startSeconds: expected a time that is not negative",
         ),
         (
             "timeBasedEncode",
             json!({"startSeconds": 5, "endSeconds": 5}),
-            652_006,
+            551_006,
             "endSeconds: expected a time after startSeconds",
         ),
     ] {
@@ -142,14 +171,14 @@ async fn encodes_that_cannot_be() {
 #[tokio::test(start_paused = true)]
 async fn a_request_without_data_or_with_data_that_is_no_object_fails_too() {
     let world = World::new().await;
-    for (i, data) in
-        [json!(null), json!([]), json!(7), json!("text"), json!(""), json!(true)].into_iter().enumerate()
-    {
+    let nothing = [json!(null), json!(""), json!("null")].map(|data| (data, 502_003));
+    let no_object = [json!([]), json!(7), json!("text"), json!(true)].map(|data| (data, 502_004));
+    for (i, (data, number)) in nothing.into_iter().chain(no_object).enumerate() {
         let before = world.answers().len();
         let answers = world.ask(&i.to_string(), "request.blob.copy", data.clone()).await.split_off(before);
         assert_eq!(types(&answers), ["response.acknowledge", "response.failure"], "{data}");
         let failure = &answers[1]["data"];
-        assert_eq!(failure["logEventId"], 502_003);
+        assert_eq!(failure["logEventId"], number, "{data}");
         assert_eq!(failure.get("operationContext"), None);
     }
 }

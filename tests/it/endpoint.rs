@@ -13,7 +13,9 @@ fn event(id: &str) -> Value {
         "id": id, "topic": "/subscriptions/sub/topics/requests", "subject": "/orders/4711",
         "eventType": "request.blob.container.create", "eventTime": "2024-02-11T08:14:55.1032217", "dataVersion": "1.0",
         "metadataVersion": "1",
-        "data": {"storageAccountName": "inbox", "containerName": "show-17", "operationContext": {"id": id}},
+        "data": {
+            "storageAccountName": "inbox", "containerName": format!("show-{id}"), "operationContext": {"id": id},
+        },
     })
 }
 

@@ -134,6 +134,55 @@ async fn what_is_muted_is_not_announced() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn only_what_happens_to_blobs_can_be_muted() {
+    let world = World::quiet().await;
+    world.upload("inbox", "show-17", "clip.mp4", b"moving pictures").await;
+    let encode = json!({
+        "inputs": [{"blobUri": "http://127.0.0.1:10000/inbox/show-17/clip.mp4"}],
+        "outputContainer": "http://127.0.0.1:10000/proxy/show-17-mbr",
+        "transformName": "AdaptiveStreaming",
+        "operationContext": {"a": 1, "~muted": true},
+    });
+    let answers = world.ask("r-1", "request.encode.mediaservicesv3.create", encode).await;
+    let success = only(&answers, "response.encode.mediaservicesv3.success");
+    assert_eq!(success["data"]["operationContext"], json!({"a": 1, "~muted": true}));
+}
+
+#[tokio::test(start_paused = true)]
+async fn members_that_are_null_count_as_absent_in_what_platforms_report() {
+    let world = World::new().await;
+    let finished = |event_type: &str, data: Value| {
+        json!([{
+            "id": event_type, "eventType": event_type, "dataVersion": "1.0",
+            "subject": "transforms/AdaptiveStreaming/jobs/job-1", "data": data,
+        }])
+    };
+    let correlation = json!({"mediaServicesV3EncoderSpecificData": null, "operationContext": r#"{"a":1}"#});
+    let progress = json!({"label": null, "progress": null, "jobCorrelationData": correlation});
+    let scheduled = json!({"previousState": null, "state": null, "correlationData": correlation});
+    for (event_type, data) in [
+        ("Microsoft.Media.JobOutputProgress", progress),
+        ("Microsoft.Media.JobScheduled", scheduled),
+        ("Microsoft.Media.JobErrored", json!({"outputs": null, "correlationData": correlation})),
+    ] {
+        let answer = world.deliver(finished(event_type, data).to_string()).await;
+        assert_eq!(answer.status(), 200, "{event_type}");
+    }
+    let answers = world.answers();
+    assert_eq!(
+        types(&answers),
+        [
+            "response.encode.mediaservicesv3.processing",
+            "response.encode.mediaservicesv3.scheduled",
+            "response.failure"
+        ]
+    );
+    for answer in answers {
+        assert_eq!(answer["data"]["operationContext"], json!({"a": 1}), "{answer}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn uploads_of_others_are_announced_unless_the_operator_says_otherwise() {
     let world = World::new().await;
     world.upload("inbox", "show-17", "clip.mp4", b"moving pictures").await;
@@ -146,7 +195,7 @@ async fn uploads_of_others_are_announced_unless_the_operator_says_otherwise() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_copy_that_fails_ends_in_a_failure_under_the_outcomes_id() {
+async fn a_copy_of_nothing_fails_in_the_originals_words_and_with_storages_reason() {
     let world = World::new().await;
     world.upload("inbox", "show-17", "clip.mp4", b"moving pictures").await;
     let copy = json!({
@@ -156,10 +205,10 @@ async fn a_copy_that_fails_ends_in_a_failure_under_the_outcomes_id() {
     });
     let answers = world.ask("r-1", "request.blob.copy", copy).await;
     let failure = only(&answers, "response.failure");
-    assert_eq!(failure["data"]["logEventId"], 611_012);
+    assert_eq!(failure["data"]["logEventId"], 611_014);
     assert_eq!(failure["data"]["eventHandlerClassName"], "BlobCopyHandler");
     assert_eq!(failure["data"]["handlerId"], "C5BC453D-58CF-4F16-A2FF-16647F6CBF81");
     assert_eq!(failure["data"]["operationContext"], json!({"a": 1}));
     assert_eq!(failure["data"]["details"][0]["message"], "BlobNotFound: Not Found");
-    assert_eq!(failure["subject"], "gridwichFailure/C5BC453D-58CF-4F16-A2FF-16647F6CBF81/611012");
+    assert_eq!(failure["subject"], "gridwichFailure/C5BC453D-58CF-4F16-A2FF-16647F6CBF81/611014");
 }

@@ -20,7 +20,9 @@ use http_body_util::BodyExt as _;
 use local_azure::blob_storage::{CopyPace, Keep, Rehydration};
 use local_azure::clock::Clock;
 use local_azure::cloud::{Cloud, CloudSettings};
-use local_azure::event_grid::{Destination, InputSchema, RetrySchedule, SubscriptionProperties, Watched};
+use local_azure::event_grid::{
+    AdvancedFilter, Destination, InputSchema, Operator, RetrySchedule, SubscriptionProperties, Watched,
+};
 use local_azure::ids::{Ids, development_key};
 use local_azure::inside::BlobFiles as _;
 use local_azure::media_services::{Encoder, Script, Scripted, ScriptedOutput};
@@ -152,6 +154,7 @@ impl World {
                 SubscriptionProperties::to_webhook(format!("http://{PROCESSOR}/api/EventGrid"));
             let Destination::WebHook(webhook) = &mut properties.destination;
             webhook.max_events_per_batch = events_per_delivery;
+            properties.filter.advanced_filters = Some(vec![all_but_kept_contexts()]);
             grid.create_subscription(&scope, "to-processor", properties).await.unwrap();
         }
     }
@@ -254,6 +257,16 @@ impl World {
             events.push((received, event));
         }
         events
+    }
+}
+
+/// As a deployment subscribes: the processor's own notes are nobody's business.
+fn all_but_kept_contexts() -> AdvancedFilter {
+    AdvancedFilter {
+        operator_type: Operator::StringNotContains,
+        key: "Subject".to_owned(),
+        value: None,
+        values: Some(vec!["/containers/gridwich-contexts/".into()]),
     }
 }
 

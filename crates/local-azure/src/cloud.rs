@@ -81,7 +81,7 @@ impl Cloud {
     /// # Errors
     /// When the storage folder cannot be used, or a storage account's name is none.
     pub fn new(settings: CloudSettings) -> Result<Self, OpenError> {
-        let regions = vec![Faults::default(); settings.media_accounts.len()];
+        let regions = settings.media_accounts.iter().map(|_| Faults::default()).collect();
         let faults = CloudFaults { regions, ..CloudFaults::default() };
         let event_grid = EventGrid::new(event_grid::Settings {
             clock: settings.clock.clone(),

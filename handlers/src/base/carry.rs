@@ -1,10 +1,10 @@
 //! Sends an operation context along with work that is given away, whatever its size. Not how each carrier is called.
 
 use super::failure::Failure;
-use super::handler::{Recovered, Step};
+use super::handler::{Recovered, Step, storage_of};
 use super::log_events;
 use crate::operation_context::{Arrived, Carried, ContextReference, OperationContext, Stamp, read, write};
-use crate::participants::{Announce, Participants, Storage};
+use crate::participants::{Announce, Existence, Participants, Storage};
 
 /// The context as it travels in a field of `bytes_max` bytes; what does not fit is kept in `account`, and a reference
 /// travels instead.
@@ -12,17 +12,47 @@ use crate::participants::{Announce, Participants, Storage};
 /// # Errors
 /// When it had to be kept and could not be.
 pub async fn carry(step: &Step<'_>, account: &str, bytes_max: usize) -> Result<Carried, Failure> {
+    match fitting(step, bytes_max) {
+        Some(carried) => Ok(carried),
+        None => Ok(begin(step, account).await?.carried(step, bytes_max)),
+    }
+}
+
+/// Keeps the context in `account` in any case: a note that the operation has begun there.
+///
+/// # Errors
+/// When it could not be kept.
+pub async fn begin(step: &Step<'_>, account: &str) -> Result<Begun, Failure> {
+    let reference = ContextReference { account: account.to_owned(), operation: step.operation.id };
+    let empty = OperationContext::empty();
+    let context = step.operation.context.as_ref().unwrap_or(&empty);
+    let kept = step.storage()?.keep_context(&reference, context.as_str()).await;
+    let existence = kept.map_err(Failure::of(log_events::CONTEXT_NOT_KEPT))?;
+    Ok(Begun { note: reference, is_repeated: existence == Existence::Existed })
+}
+
+/// An operation that has been noted where its work happens.
+pub struct Begun {
+    /// Where the note is.
+    pub note: ContextReference,
+    /// Whether it was there already.
+    pub is_repeated: bool,
+}
+
+impl Begun {
+    /// The context as it travels in a field of `bytes_max` bytes, or a reference to the note.
+    #[must_use]
+    pub fn carried(&self, step: &Step<'_>, bytes_max: usize) -> Carried {
+        fitting(step, bytes_max).unwrap_or_else(|| self.note.carried(step.operation.trace.as_ref()))
+    }
+}
+
+fn fitting(step: &Step<'_>, bytes_max: usize) -> Option<Carried> {
     let operation = step.operation;
     let empty = OperationContext::empty();
     let context = operation.context.as_ref().unwrap_or(&empty);
     let stamp = Stamp { operation: Some(operation.id), trace: operation.trace.clone() };
-    if let Ok(carried) = write(context, &stamp, bytes_max) {
-        return Ok(carried);
-    }
-    let reference = ContextReference { account: account.to_owned(), operation: operation.id };
-    let kept = step.participants.storage()?.keep_context(&reference, context.as_str()).await;
-    kept.map_err(Failure::of(log_events::CONTEXT_NOT_KEPT))?;
-    Ok(reference.carried(operation.trace.as_ref()))
+    write(context, &stamp, bytes_max).ok()
 }
 
 /// Reads a context that came back with a completion, fetching it from where it was kept if need be.
@@ -33,8 +63,9 @@ pub(crate) async fn arrive(carried: &str, participants: &Participants) -> Result
     match read(carried) {
         Arrived::Context(context, stamp) => Ok(recovered(context, stamp)),
         Arrived::Reference(reference, stamp) => {
-            let context = kept(participants.storage()?, &reference).await?;
-            Ok(recovered(context, stamp))
+            let context = kept(storage_of(participants)?, &reference).await;
+            let of_operation = |failure| Failure { operation: Some(reference.operation), ..failure };
+            context.map(|context| recovered(context, stamp)).map_err(of_operation)
         }
         Arrived::Foreign(context) => Ok(match participants.policy.announce {
             Announce::All => recovered(context, Stamp::default()),

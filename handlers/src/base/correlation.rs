@@ -5,15 +5,13 @@ use std::collections::BTreeMap;
 use super::carry::{arrive, carry};
 use super::failure::Failure;
 use super::handler::{Recovered, Step};
-use crate::operation_context::{OperationContext, Stamp, read_stamp, write_stamp};
+use crate::operation_context::{CORRELATION_STAMP, OperationContext, Stamp, stamp_of, write_stamp};
 use crate::participants::Participants;
 
 /// The operation context as plain JSON text, where the original had it too, so that either can finish the other's jobs.
 const CONTEXT: &str = "operationContext";
 /// The URI of the output container, as requested; the original's name for it.
 const CONTAINER: &str = "outputAssetContainer";
-/// What the original did not send: which operation it is, and its trace.
-const STAMP: &str = "gw";
 
 /// The correlation of a job.
 pub(crate) type Correlation = BTreeMap<String, String>;
@@ -29,7 +27,8 @@ pub(crate) async fn write(
     let stamp = write_stamp(&Stamp { operation: Some(operation.id), trace: operation.trace.clone() });
     let empty = OperationContext::empty();
     let context = operation.context.as_ref().unwrap_or(&empty).as_str();
-    let around = CONTEXT.len() + CONTAINER.len() + STAMP.len() + output_container.len() + stamp.len();
+    let around =
+        CONTEXT.len() + CONTAINER.len() + CORRELATION_STAMP.len() + output_container.len() + stamp.len();
     let context = if context.len() + around <= bytes_max {
         context.to_owned()
     } else {
@@ -38,7 +37,7 @@ pub(crate) async fn write(
     Ok(Correlation::from([
         (CONTEXT.to_owned(), context),
         (CONTAINER.to_owned(), output_container.to_owned()),
-        (STAMP.to_owned(), stamp),
+        (CORRELATION_STAMP.to_owned(), stamp),
     ]))
 }
 
@@ -49,7 +48,7 @@ pub(crate) async fn recover(
 ) -> Result<Recovered, Failure> {
     let Some(context) = correlation.get(CONTEXT) else { return Ok(Recovered::Nobody) };
     let carried = arrive(context, participants).await?;
-    let stamp = correlation.get(STAMP).map(|text| read_stamp(text)).unwrap_or_default();
+    let stamp = stamp_of(correlation);
     Ok(match carried {
         Recovered::Operation { context, operation, trace } => Recovered::Operation {
             context,

@@ -9,12 +9,11 @@ use serde_json::{Value, json};
 
 use super::answer::{AnswerContract, ResponseData as _};
 use super::failure;
-use super::flow::{self, ACKNOWLEDGE, Acknowledgment, FAILURE, REQUEST_PREFIX, World};
+use super::flow::{self, ACKNOWLEDGE, Acknowledgment, FAILURE, REQUEST_PREFIX, Unsettled, World};
 use super::handler::{EventData as _, Handler};
-use super::publish::PublishError;
 use crate::event::Event;
 
-type Run = fn(Event, World) -> BoxFuture<'static, Result<(), PublishError>>;
+type Run = fn(Event, World) -> BoxFuture<'static, Result<(), Unsettled>>;
 
 struct Entry {
     event_type: &'static str,
@@ -60,7 +59,7 @@ impl Handling {
 
     /// Handles the event.
     #[must_use]
-    pub fn start(self, event: Event, world: World) -> BoxFuture<'static, Result<(), PublishError>> {
+    pub fn start(self, event: Event, world: World) -> BoxFuture<'static, Result<(), Unsettled>> {
         (self.run)(event, world)
     }
 }
@@ -101,7 +100,11 @@ impl Dispatcher {
         }
         Route::UnknownRequest(match entries {
             Some(_) => {
-                format!("no handler takes dataVersion {:?} of {}", event.data_version, event.event_type)
+                format!(
+                    "no handler takes dataVersion {:?} of {}",
+                    clipped(&event.data_version),
+                    event.event_type
+                )
             }
             None => format!(
                 "no handler takes {:?}; the nearest is {}",
@@ -243,6 +246,7 @@ mod tests {
             data_version: version.into(),
             trace: None,
             data: bytes::Bytes::from_static(b"{}"),
+            is_redelivered: false,
         };
         assert!(matches!(dispatcher.route(&event("request.blob.copy", "1.0")), Route::Handler(_)));
         assert!(matches!(dispatcher.route(&event("response.blob.copy", "")), Route::Nobody));

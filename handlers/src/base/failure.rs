@@ -9,10 +9,15 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::handler::Operation;
+use crate::operation_id::OperationId;
 use crate::participants::ParticipantError;
+use crate::resource_uri::fit_for_strangers;
 
 /// `details` has at most this many entries: a longer chain says nothing more to a stranger.
 const DETAILS_MAX: usize = 16;
+
+/// Longer sentences are cut: with the largest context a failure must still fit into an event.
+const MESSAGE_CHARACTERS_MAX: usize = 2_000;
 
 /// A stable number and its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,13 +37,18 @@ pub struct Failure {
     pub message: String,
     /// Whether the outside system reported it, rather than we found it: the original formed two kinds of subject.
     pub is_reported: bool,
-    source: Option<Arc<dyn Error + Send + Sync>>,
+    /// Whether the same may succeed later.
+    pub is_passing: bool,
+    /// The operation that failed, where that is known although its context is not.
+    pub operation: Option<OperationId>,
+    pub(super) source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
 impl Failure {
     /// A failure that we found.
     pub fn new(log_event: LogEvent, message: impl Into<String>) -> Self {
-        Self { log_event, message: message.into(), is_reported: false, source: None }
+        let message = fit_for_strangers(&message.into(), MESSAGE_CHARACTERS_MAX);
+        Self { log_event, message, is_reported: false, is_passing: false, operation: None, source: None }
     }
 
     /// A failure that the outside system reported.
@@ -48,7 +58,10 @@ impl Failure {
 
     /// Turns a participant's answer into a failure with a number.
     pub fn of(log_event: LogEvent) -> impl FnOnce(ParticipantError) -> Self {
-        move |error| Self::new(log_event, error.to_string()).caused_by_source_of(error)
+        move |error| {
+            let is_passing = error.is_passing();
+            Self { is_passing, ..Self::new(log_event, error.to_string()) }.caused_by_source_of(error)
+        }
     }
 
     /// Adds what caused it, for `details`.
@@ -76,7 +89,8 @@ impl Failure {
     fn details(&self) -> Vec<Detail> {
         let first = self.source.as_deref().map(|source| source as &(dyn Error + 'static));
         let chain = std::iter::successors(first, |error: &&(dyn Error + 'static)| (*error).source());
-        chain.take(DETAILS_MAX).map(|error| Detail { data: Map::new(), message: error.to_string() }).collect()
+        let message = |error: &dyn Error| fit_for_strangers(&error.to_string(), MESSAGE_CHARACTERS_MAX);
+        chain.take(DETAILS_MAX).map(|error| Detail { data: Map::new(), message: message(error) }).collect()
     }
 
     /// The `data` of `response.failure`, without the operation context.
@@ -89,7 +103,7 @@ impl Failure {
         FailureData {
             log_event_id: self.log_event.id,
             log_event_message: self.message.clone(),
-            log_record_id: operation.id.as_guid().to_string(),
+            log_record_id: operation.id.to_string(),
             log_record_url: operation.record_url.clone(),
             event_handler_class_name: handler.class.to_owned(),
             handler_id: handler.id.to_owned(),

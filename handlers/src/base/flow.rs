@@ -25,12 +25,12 @@ use crate::participants::Participants;
 pub(super) const REQUEST_PREFIX: &str = "request.";
 /// Published before a request's work starts.
 pub(super) const ACKNOWLEDGE: &str = "response.acknowledge";
+/// Published when an operation failed, whatever it was.
+pub(super) const FAILURE: &str = "response.failure";
 /// Larger answers are not published: with the largest context and the envelope they would exceed Event Grid's 1 MB an event.
 const ANSWER_BYTES_MAX: usize = 700_000;
 /// The member of an operation context that may name the trace it belongs to, in the words of W3C trace context.
 const TRACE: &str = "~traceparent";
-/// Published when an operation failed, whatever it was.
-pub(super) const FAILURE: &str = "response.failure";
 
 /// What the flow needs of the world.
 #[derive(Clone)]
@@ -55,8 +55,19 @@ pub trait Spans: Send + Sync {
     fn record_url(&self, operation: OperationId) -> Option<String>;
 }
 
-/// Handles one event. An error means that something could not be published, and that the event must come again.
-pub(super) async fn run<H: Handler>(event: Event, world: World) -> Result<(), PublishError> {
+/// Why an event must come again.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unsettled {
+    /// Something could not be published.
+    #[error(transparent)]
+    Unpublished(#[from] PublishError),
+    /// A completion cannot be told truthfully now: someone who knows more is out of reach.
+    #[error("the completion cannot be told yet: {0}")]
+    Unknown(String),
+}
+
+/// Handles one event. An error means that it must come again.
+pub(super) async fn run<H: Handler>(event: Event, world: World) -> Result<(), Unsettled> {
     let flow = Flow { event: &event, world: &world, handler: HandlerName { id: H::ID, class: H::CLASS } };
     let data = flow.read::<H::Event>();
     let recovered = match &data {
@@ -69,9 +80,10 @@ pub(super) async fn run<H: Handler>(event: Event, world: World) -> Result<(), Pu
             let named = || event.trace.clone().or_else(|| context.as_ref().and_then(trace_in));
             (flow.operation(context.clone(), *operation), trace.clone().or_else(named))
         }
-        Err(_) => (flow.operation(None, None), event.trace.clone()),
+        Err(failure) => (flow.operation(None, failure.operation), event.trace.clone()),
     };
-    if flow.is_silenced(&operation) {
+    if H::Event::CAN_BE_MUTED && operation.context.as_ref().is_some_and(OperationContext::is_muted) {
+        // What is muted happens for the purposes of whoever muted it, and nobody is told.
         return Ok(());
     }
     let span = world.spans.open(&event, &operation, parent.as_ref());
@@ -80,22 +92,24 @@ pub(super) async fn run<H: Handler>(event: Event, world: World) -> Result<(), Pu
     flow.acknowledge_and_answer::<H>(data, &operation).instrument(span).await
 }
 
-/// The Event Grid schema has no place for a trace; a requestor that has one puts it into its context.
-fn trace_in(context: &OperationContext) -> Option<TraceParent> {
-    let text = context.member(TRACE)?.get();
-    TraceParent::parse(text.strip_prefix('"')?.strip_suffix('"')?)
-}
-
 /// Tells the sender of a request that nobody here takes it.
 ///
 /// # Errors
 /// When the failure could not be published.
-pub async fn refuse(event: Event, world: World, message: String) -> Result<(), PublishError> {
+pub async fn refuse(event: Event, world: World, message: String) -> Result<(), Unsettled> {
     let handler = HandlerName { id: "00000000-0000-0000-0000-000000000000", class: "Dispatcher" };
     let flow = Flow { event: &event, world: &world, handler };
     let Recovered::Operation { context, .. } = flow.recover_from_unreadable() else { return Ok(()) };
     let operation = flow.operation(context, None);
-    flow.publish_failure(&Failure::new(log_events::UNHANDLED_EVENT_TYPE, message), &operation).await
+    let published =
+        flow.publish_failure(&Failure::new(log_events::UNHANDLED_EVENT_TYPE, message), &operation).await;
+    Ok(published?)
+}
+
+/// The Event Grid schema has no place for a trace; a requestor that has one puts it into its context.
+fn trace_in(context: &OperationContext) -> Option<TraceParent> {
+    let text = context.member(TRACE)?.get();
+    TraceParent::parse(text.strip_prefix('"')?.strip_suffix('"')?)
 }
 
 /// One event on its way through.
@@ -112,7 +126,10 @@ impl Flow<'_> {
 
     fn read<T: EventData>(&self) -> Result<T, Failure> {
         let data = std::str::from_utf8(&self.event.data).unwrap_or_default();
-        read(data).map_err(|e| Failure::new(log_events::DATA_NOT_READABLE, e.to_string()))
+        // The original told nothing at all from something that does not fit.
+        let is_nothing = matches!(data, "null" | "\"\"" | "\"null\"");
+        let log_event = if is_nothing { log_events::DATA_ABSENT } else { log_events::UNHANDLED_FAILURE };
+        read(data).map_err(|error| Failure::new(log_event, error.to_string()).caused_by(error))
     }
 
     /// Whatever is wrong with the rest of a request, its context is found if it is where it belongs.
@@ -125,7 +142,7 @@ impl Flow<'_> {
     }
 
     fn operation(&self, context: Option<OperationContext>, carried: Option<OperationId>) -> Operation {
-        let Event { id, event_type, subject, .. } = self.event;
+        let Event { id, event_type, subject, is_redelivered, .. } = self.event;
         let id = carried.unwrap_or_else(|| {
             if self.is_request() {
                 OperationId::of_request(id, event_type, context.as_ref())
@@ -133,25 +150,16 @@ impl Flow<'_> {
                 OperationId::of_completion(&format!("{event_type}/{id}"), context.as_ref())
             }
         });
-        Operation {
-            id,
-            context,
-            trace: None,
-            subject: subject.clone(),
-            record_url: self.world.spans.record_url(id),
-        }
-    }
-
-    /// What is muted happens for the purposes of whoever muted it, and nobody is told.
-    fn is_silenced(&self, operation: &Operation) -> bool {
-        !self.is_request() && operation.context.as_ref().is_some_and(OperationContext::is_muted)
+        let record_url = self.world.spans.record_url(id);
+        let (subject, is_redelivered) = (subject.clone(), *is_redelivered);
+        Operation { id, context, trace: None, subject, record_url, is_redelivered }
     }
 
     async fn acknowledge_and_answer<H: Handler>(
         &self,
         data: Result<H::Event, Failure>,
         operation: &Operation,
-    ) -> Result<(), PublishError> {
+    ) -> Result<(), Unsettled> {
         if self.is_request() {
             self.acknowledge(operation).await?;
         }
@@ -161,8 +169,16 @@ impl Flow<'_> {
             Err(failure) => Err(failure),
         };
         match answer {
-            Ok(response) => self.publish_answer(response.answer(), operation).await,
-            Err(failure) => self.publish_failure(&failure, operation).await,
+            Ok(response) => Ok(self.publish_answer(response.answer(), operation).await?),
+            // The work is over whether or not we can look: saying that it failed would be untrue.
+            Err(failure) if failure.is_passing && !self.is_request() => {
+                Err(Unsettled::Unknown(failure.message))
+            }
+            Err(failure) if H::Event::IS_INTERIM => {
+                self.log(&failure, operation);
+                Ok(())
+            }
+            Err(failure) => Ok(self.publish_failure(&failure, operation).await?),
         }
     }
 
@@ -185,19 +201,17 @@ impl Flow<'_> {
                 .publish_failure(&Failure::new(log_events::ANSWER_TOO_LARGE, message), operation)
                 .await;
         }
+        tracing::debug!(
+            operation.id = %operation.id,
+            operation.context = operation.context.as_ref().map(OperationContext::as_str),
+            "{event_type}",
+        );
         let id = answer_id(operation, event_type, &kind);
         self.publish(event_type, id, format!("/{event_type}/{id}"), data, operation).await
     }
 
     async fn publish_failure(&self, failure: &Failure, operation: &Operation) -> Result<(), PublishError> {
-        tracing::warn!(
-            event.id = %self.event.id,
-            event.r#type = %self.event.event_type,
-            operation.id = %operation.id,
-            operation.context = operation.context.as_ref().map(OperationContext::as_str),
-            log_event.id = failure.log_event.id,
-            "{}: {}", failure.log_event.name, failure.message,
-        );
+        self.log(failure, operation);
         let id = answer_id(operation, FAILURE, &Kind::Outcome);
         let subject = if failure.is_reported {
             format!("/{FAILURE}/{id}")
@@ -209,6 +223,17 @@ impl Flow<'_> {
         self.publish(FAILURE, id, subject, data, operation).await
     }
 
+    fn log(&self, failure: &Failure, operation: &Operation) {
+        tracing::warn!(
+            event.id = %self.event.id,
+            event.r#type = %self.event.event_type,
+            operation.id = %operation.id,
+            operation.context = operation.context.as_ref().map(OperationContext::as_str),
+            log_event.id = failure.log_event.id,
+            "{}: {}", failure.log_event.name, failure.message,
+        );
+    }
+
     async fn publish(
         &self,
         event_type: &'static str,
@@ -218,8 +243,7 @@ impl Flow<'_> {
         operation: &Operation,
     ) -> Result<(), PublishError> {
         let data = with_context(data, operation.context.as_ref());
-        let draft = Draft { id, event_type, subject, data, operation: operation.id };
-        self.world.publisher.publish(draft).await
+        self.world.publisher.publish(Draft { id, event_type, subject, data }).await
     }
 }
 

@@ -7,10 +7,11 @@ use serde::de::DeserializeOwned;
 
 use super::answer::ResponseData;
 use super::failure::Failure;
+use super::log_events;
 use crate::event::TraceParent;
 use crate::operation_context::OperationContext;
 use crate::operation_id::OperationId;
-use crate::participants::Participants;
+use crate::participants::{Encoder, Participants, Storage};
 
 /// An event's data, as a handler wants it.
 pub trait EventData: DeserializeOwned + JsonSchema + Send + 'static {
@@ -19,6 +20,12 @@ pub trait EventData: DeserializeOwned + JsonSchema + Send + 'static {
 
     /// Major versions of `dataVersion` that are taken; empty takes all.
     const MAJOR_VERSIONS: &'static [u32] = &[1];
+
+    /// Whether `~muted` in its context silences what is said of it: only what happens to blobs can be muted.
+    const CAN_BE_MUTED: bool = false;
+
+    /// Whether it reports something on the way, so that nobody needs to hear when it cannot be passed on.
+    const IS_INTERIM: bool = false;
 
     /// The operation context, where the data has a member for it.
     fn operation_context(&self) -> Option<&OperationContext> {
@@ -93,6 +100,8 @@ pub struct Operation {
     pub subject: String,
     /// Where the log of it can be read, when the deployment knows.
     pub record_url: Option<String>,
+    /// Whether the event at hand may have been handled before.
+    pub is_redelivered: bool,
 }
 
 /// What a handler is given besides its event.
@@ -102,4 +111,32 @@ pub struct Step<'a> {
     pub operation: &'a Operation,
     /// Everyone who can do something.
     pub participants: &'a Participants,
+}
+
+impl<'a> Step<'a> {
+    /// Blob storage, or the failure that says it is not configured.
+    ///
+    /// # Errors
+    /// When it is absent.
+    pub fn storage(&self) -> Result<&'a dyn Storage, Failure> {
+        storage_of(self.participants)
+    }
+
+    /// The encoder, or the failure that says it is not configured.
+    ///
+    /// # Errors
+    /// When it is absent.
+    pub fn encoder(&self) -> Result<&'a dyn Encoder, Failure> {
+        self.participants.encoder.as_deref().ok_or_else(|| not_configured("media services", "media"))
+    }
+}
+
+/// Blob storage, or the failure that says it is not configured.
+pub(super) fn storage_of(participants: &Participants) -> Result<&dyn Storage, Failure> {
+    participants.storage.as_deref().ok_or_else(|| not_configured("storage accounts", "storage"))
+}
+
+fn not_configured(what: &str, section: &str) -> Failure {
+    let message = format!("no {what} are configured: the section [{section}] is empty");
+    Failure::new(log_events::PARTICIPANT_NOT_CONFIGURED, message)
 }

@@ -17,9 +17,9 @@ macro_rules! log_events {
 log_events! {
     /// A request that no handler here takes, where the operator owns the topic.
     UNHANDLED_EVENT_TYPE = 501002 "UnhandledEventGridEventType";
-    /// The event's data could not be read.
-    DATA_NOT_READABLE = 502003 "FailedToDeserializeEventData";
-    /// A handler panicked, or failed in a way that has no number of its own.
+    /// The event has no data.
+    DATA_ABSENT = 502003 "FailedToDeserializeEventData";
+    /// The event's data could not be read, or a handler failed in a way that has no number of its own.
     UNHANDLED_FAILURE = 502004 "GridwichUnhandledException";
     /// The participant that would do the work is not configured.
     PARTICIPANT_NOT_CONFIGURED = 502900 "ParticipantNotConfigured";
@@ -29,8 +29,6 @@ log_events! {
     ANSWER_TOO_LARGE = 502902 "AnswerTooLarge";
     /// A created blob's metadata could not be read; logged, and announced without it.
     CREATED_BLOB_METADATA = 510000 "FailedToGetBlobMetadataInBlobCreatedHandler";
-    /// Storage did not set the tier as asked.
-    TIER_UNEXPECTED_RESPONSE = 511000 "ChangeBlobTierUnexpectedResponse";
     /// The container could not be made.
     CONTAINER_NOT_CREATED = 511003 "FailedToCreateContainer";
     /// A URI of the copy is no absolute URI of an account we may touch.
@@ -65,7 +63,7 @@ log_events! {
     BLOB_PROPERTIES = 611012 "FailedToGetBlobPropertiesInStorageService";
     /// The copy could not be started.
     COPY_NOT_STARTED = 611014 "FailedToCopyBlobInStorageService";
-    /// A time is negative, or an end is not after its start.
+    /// A time is negative, or an end is not after its start; the cause of 551006, as the original had it.
     TIME_OUT_OF_RANGE = 652006 "TimeParameterOutOfRange";
 }
 

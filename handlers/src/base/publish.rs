@@ -3,8 +3,6 @@
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use crate::operation_id::OperationId;
-
 /// An event to publish, complete but for its time and its topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Draft {
@@ -16,8 +14,6 @@ pub struct Draft {
     pub subject: String,
     /// The event's `data`, as JSON.
     pub data: Vec<u8>,
-    /// The operation it belongs to: all its answers go to the same topic.
-    pub operation: OperationId,
 }
 
 /// Why an event was not accepted by the topic, after all retries.

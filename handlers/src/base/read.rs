@@ -28,7 +28,7 @@ pub fn read<T: DeserializeOwned>(data: &str) -> Result<T, DataError> {
     let data = unwrap_text(data)?;
     let mut json = serde_json::Deserializer::from_str(&data);
     if let Ok(value) = T::deserialize(AnyCase(&mut json)) {
-        return Ok(value);
+        return json.end().map(|()| value).map_err(|_| not_an_object());
     }
     // Paths cost time, so they are kept only once something is known to be wrong.
     let mut json = serde_json::Deserializer::from_str(&data);
@@ -43,15 +43,16 @@ pub fn read<T: DeserializeOwned>(data: &str) -> Result<T, DataError> {
 
 /// The object's text, when `data` is a JSON string that holds one.
 pub(super) fn unwrap_text(data: &str) -> Result<Cow<'_, str>, DataError> {
-    if !data.starts_with('"') {
+    if data.starts_with('{') {
         return Ok(Cow::Borrowed(data));
     }
     let text = serde_json::from_str::<String>(data).unwrap_or_default();
-    if text.trim_start().starts_with('{') {
-        return Ok(Cow::Owned(text));
-    }
+    if text.trim_start().starts_with('{') { Ok(Cow::Owned(text)) } else { Err(not_an_object()) }
+}
+
+fn not_an_object() -> DataError {
     let expected = "expected an object, or a string that holds the text of one".to_owned();
-    Err(DataError { member: "data".to_owned(), expected })
+    DataError { member: "data".to_owned(), expected }
 }
 
 /// serde_json ends its sentences with a line and column of our own making.
@@ -270,7 +271,9 @@ mod tests {
     #[test]
     fn an_error_names_the_member_and_what_was_expected() {
         for (data, expected) in [
-            ("null", "data: invalid type: null, expected struct Outer"),
+            ("null", "data: expected an object, or a string that holds the text of one"),
+            ("[[]]", "data: expected an object, or a string that holds the text of one"),
+            (r#""{\"inputs\":[]} x""#, "data: expected an object, or a string that holds the text of one"),
             ("\"\"", "data: expected an object, or a string that holds the text of one"),
             ("\"text\"", "data: expected an object, or a string that holds the text of one"),
             ("{}", "data: missing field `inputs`"),

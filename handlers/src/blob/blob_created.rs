@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::base::lenient::null_as_default;
 use crate::base::{Answer, EventData, Failure, Handler, Recovered, Step, arrive, log_events};
 use crate::participants::{BlobProperties, CopyState, ParticipantError, Participants};
 use crate::resource_uri::ResourceUri;
@@ -16,10 +17,10 @@ use crate::resource_uri::ResourceUri;
 #[schemars(title = "Microsoft.Storage.BlobCreated")]
 pub struct BlobCreatedEvent {
     /// The call that made the blob, for example `CopyBlob`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     api: String,
     /// What the caller put into `x-ms-client-request-id`: the operation context, if it was one of ours.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     client_request_id: String,
     /// The blob.
     url: ResourceUri,
@@ -32,6 +33,7 @@ impl EventData for BlobCreatedEvent {
     const EVENT_TYPE: &'static str = "Microsoft.Storage.BlobCreated";
     /// Storage sends `""`, and `"2"` from accounts with a hierarchical namespace.
     const MAJOR_VERSIONS: &'static [u32] = &[];
+    const CAN_BE_MUTED: bool = true;
 
     fn example() -> Value {
         json!({
@@ -97,6 +99,7 @@ impl Handler for BlobCreated {
         }
         let properties = match look(&event.url, step).await {
             Ok(properties) => Some(properties),
+            Err(error) if error.is_passing() => return Err(Failure::of(log_events::BLOB_PROPERTIES)(error)),
             Err(error) => {
                 let log_event = log_events::CREATED_BLOB_METADATA;
                 tracing::warn!(log_event.id = log_event.id, operation.id = %step.operation.id, "{}: {error}", log_event.name);
@@ -115,13 +118,15 @@ impl Handler for BlobCreated {
 }
 
 async fn look(url: &ResourceUri, step: &Step<'_>) -> Result<BlobProperties, ParticipantError> {
-    let storage = step.participants.storage.as_deref();
-    let storage = storage.ok_or_else(|| ParticipantError::Unavailable("storage".to_owned(), None))?;
-    storage.properties(&storage.locate(url.as_str())?).await
+    let Some(storage) = step.participants.storage.as_deref() else {
+        return Err(ParticipantError::NotFound("storage".to_owned(), None));
+    };
+    storage.settled_properties(&storage.locate(url.as_str())?).await
 }
 
 fn reason_of_failed_copy(properties: &BlobProperties) -> Option<String> {
     match properties.copy.as_ref()? {
+        // A copy that is under way still is not settled.
         CopyState::Pending | CopyState::Success => None,
         CopyState::Aborted => Some("was aborted".to_owned()),
         CopyState::Failed(reason) => Some(format!("failed: {reason}")),

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::base::{Answer, EventData, Failure, Handler, Step, log_events};
 use crate::operation_context::OperationContext;
-use crate::participants::ContainerAddress;
+use crate::participants::{ContainerAddress, Existence};
 
 /// A container to make.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -51,7 +51,8 @@ impl Answer for BlobContainerCreateSuccess {
     }
 }
 
-/// Makes the container; one that is there is the container that was wanted.
+/// Makes the container. One that is there is in the way, as it was for the original, unless this request made it when it
+/// came before.
 pub struct BlobContainerCreate;
 
 impl Handler for BlobContainerCreate {
@@ -64,8 +65,12 @@ impl Handler for BlobContainerCreate {
     async fn handle(request: Self::Event, step: &Step<'_>) -> Result<Self::Response, Failure> {
         let address =
             ContainerAddress { account: request.storage_account_name, container: request.container_name };
-        let created = step.participants.storage()?.create_container(&address).await;
-        created.map_err(Failure::of(log_events::CONTAINER_NOT_CREATED))?;
+        let created = step.storage()?.create_container(&address, step.operation.id).await;
+        let created = created.map_err(Failure::of(log_events::CONTAINER_NOT_CREATED))?;
+        if created == Existence::Existed {
+            let message = format!("the container {:?} exists already", address.container);
+            return Err(Failure::new(log_events::CONTAINER_NOT_CREATED, message));
+        }
         Ok(BlobContainerCreateSuccess {
             storage_account_name: address.account,
             container_name: address.container,

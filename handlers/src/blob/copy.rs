@@ -6,9 +6,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::base::{Answer, EventData, Failure, Handler, Kind, Step, carry, log_events};
+use crate::base::{Answer, EventData, Failure, Handler, Kind, Step, begin, log_events};
 use crate::operation_context::OperationContext;
-use crate::participants::CopyRequest;
+use crate::participants::{CopyRequest, ParticipantError};
 use crate::resource_uri::ResourceUri;
 
 /// A blob to copy.
@@ -79,7 +79,7 @@ impl Handler for BlobCopy {
     const CLASS: &'static str = "BlobCopyHandler";
 
     async fn handle(request: Self::Event, step: &Step<'_>) -> Result<Self::Response, Failure> {
-        let storage = step.participants.storage()?;
+        let storage = step.storage()?;
         let locate = |uri: &ResourceUri| {
             storage.locate(uri.as_str()).map_err(Failure::of(log_events::COPY_URI_INVALID))
         };
@@ -88,15 +88,17 @@ impl Handler for BlobCopy {
             let message = "sourceUri and destinationUri name the same blob";
             return Err(Failure::new(log_events::COPY_URI_INVALID, message));
         }
-        let found = storage.properties(&source).await.map_err(Failure::of(log_events::BLOB_PROPERTIES))?;
-        let container = storage.create_container(&destination.container).await;
+        let found = storage.properties(&source).await.map_err(not_read)?;
+        let container = storage.create_container(&destination.container, step.operation.id).await;
         container.map_err(Failure::of(log_events::COPY_CONTAINER))?;
-        let carried = carry(step, &destination.container.account, storage.context_bytes_max()).await?;
+        let begun = begin(step, &destination.container.account).await?;
         let copy = CopyRequest {
             source: &source,
             source_etag: &found.etag,
             destination: &destination,
-            carried: &carried,
+            note: &begun.note,
+            is_repeated: begun.is_repeated,
+            carried: &begun.carried(step, storage.context_bytes_max()),
         };
         storage.start_copy(copy).await.map_err(Failure::of(log_events::COPY_NOT_STARTED))?;
         Ok(BlobCopyScheduled {
@@ -104,5 +106,13 @@ impl Handler for BlobCopy {
             destination_uri: request.destination_uri,
             blob_metadata: found.metadata,
         })
+    }
+}
+
+/// A source that is not there made the original's copy fail to start.
+fn not_read(error: ParticipantError) -> Failure {
+    match error {
+        ParticipantError::NotFound(..) => Failure::of(log_events::COPY_NOT_STARTED)(error),
+        error => Failure::of(log_events::BLOB_PROPERTIES)(error),
     }
 }

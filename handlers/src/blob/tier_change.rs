@@ -91,12 +91,12 @@ impl JsonSchema for AccessTier {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "string", "enum": ["Hot", "Cool", "Cold", "Archive"]})
+        in_any_case(&["Hot", "Cool", "Cold", "Archive"])
     }
 }
 
 /// A priority by one of its names. `Standard` is the article's word, `Normal` and `Low` are the original's for the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(try_from = "String")]
 enum PriorityName {
     Standard,
@@ -120,6 +120,24 @@ impl TryFrom<String> for PriorityName {
     }
 }
 
+impl JsonSchema for PriorityName {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "RehydratePriority".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        in_any_case(&["Standard", "Normal", "Low", "High"])
+    }
+}
+
+/// These words, of which the case does not matter; as spelled here they are what answers say.
+fn in_any_case(words: &[&str]) -> Schema {
+    let letter = |c: char| format!("[{}{}]", c.to_ascii_uppercase(), c.to_ascii_lowercase());
+    let patterns = words.iter().map(|word| word.chars().map(letter).collect::<String>());
+    let pattern = format!("^({})$", patterns.collect::<Vec<_>>().join("|"));
+    json_schema!({"type": "string", "anyOf": [{"enum": words}, {"pattern": pattern}]})
+}
+
 impl From<PriorityName> for RehydratePriority {
     fn from(name: PriorityName) -> Self {
         match name {
@@ -140,7 +158,7 @@ impl Handler for BlobTierChange {
     const CLASS: &'static str = "ChangeBlobTierHandler";
 
     async fn handle(request: Self::Event, step: &Step<'_>) -> Result<Self::Response, Failure> {
-        let storage = step.participants.storage()?;
+        let storage = step.storage()?;
         let not_changed = || Failure::of(log_events::TIER_NOT_CHANGED);
         let blob = storage.locate(request.blob_uri.as_str()).map_err(not_changed())?;
         let priority = request.rehydrate_priority.unwrap_or(PriorityName::Normal);

@@ -4,10 +4,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::base::lenient::number;
 use crate::base::{Answer, EventData, Failure, Handler, Kind, LogEvent, Step, correlation, log_events};
 use crate::operation_context::OperationContext;
 use crate::participants::{
-    BlobAddress, ClipTimes, ContainerAddress, EncodeError, EncodeJob, ParticipantError, Storage, SubmitStep,
+    BlobAddress, ClipTimes, ContainerAddress, EncodeError, EncodeJob, ParticipantError, ProviderError,
+    Storage, SubmitStep,
 };
 use crate::resource_uri::ResourceUri;
 
@@ -44,8 +46,10 @@ struct EncodeInput {
 #[serde(rename_all = "camelCase")]
 struct TimeBasedEncode {
     /// From where, in seconds.
+    #[serde(default, deserialize_with = "number")]
     start_seconds: Option<f64>,
     /// To where, in seconds.
+    #[serde(default, deserialize_with = "number")]
     end_seconds: Option<f64>,
 }
 
@@ -99,7 +103,7 @@ impl Handler for EncodeMediaServicesV3Create {
     const CLASS: &'static str = "MediaServicesV3EncodeCreateHandler";
 
     async fn handle(request: Self::Event, step: &Step<'_>) -> Result<Self::Response, Failure> {
-        let (storage, encoder) = (step.participants.storage()?, step.participants.encoder()?);
+        let (storage, encoder) = (step.storage()?, step.encoder()?);
         if request.transform_name.trim().is_empty() {
             return Err(invalid("transformName: expected the name of a transform"));
         }
@@ -110,7 +114,7 @@ impl Handler for EncodeMediaServicesV3Create {
         for file in &files {
             must_exist(&BlobAddress { container: input.clone(), name: file.clone() }, storage).await?;
         }
-        let name = format!("{}-{}", asset_name(&output), step.operation.id.suffix());
+        let name = format!("{}-{}", output.asset_name(), step.operation.id.suffix());
         let correlation = correlation::write(
             step,
             &output.account,
@@ -125,18 +129,18 @@ impl Handler for EncodeMediaServicesV3Create {
     }
 }
 
-/// The name of the asset that stands for a container, as the original formed it.
-fn asset_name(container: &ContainerAddress) -> String {
-    format!("{}-{}", container.account, container.container).to_lowercase()
-}
-
 fn invalid(message: impl Into<String>) -> Failure {
     Failure::new(log_events::ENCODE_REQUEST_INVALID, message)
 }
 
 fn clip(times: Option<&TimeBasedEncode>) -> Result<ClipTimes, Failure> {
     let Some(times) = times else { return Ok(ClipTimes::default()) };
-    let out_of_range = |message: &str| Err(Failure::new(log_events::TIME_OUT_OF_RANGE, message));
+    let out_of_range = |message: &str| {
+        let id = log_events::TIME_OUT_OF_RANGE.id;
+        let cause =
+            ProviderError { code: id.to_string(), message: log_events::TIME_OUT_OF_RANGE.name.to_owned() };
+        Err(Failure::new(log_events::ENCODE_JOB_NOT_CREATED, message).caused_by(cause))
+    };
     let start = times.start_seconds.unwrap_or_default();
     if start < 0.0 {
         return out_of_range("timeBasedEncode.startSeconds: expected a time that is not negative");

@@ -4,15 +4,18 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::job_event::JobStateData;
+use super::job_event::{CorrelationData, HANDLER_CLASS, HANDLER_ID, recover};
 use crate::base::{EventData, Failure, Handler, Never, Recovered, Step, log_events};
 use crate::participants::Participants;
 
 /// What the encoder reports.
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(transparent)]
+#[serde(rename_all = "camelCase")]
 #[schemars(title = "Microsoft.Media.JobCanceled")]
-pub struct JobCanceledEvent(JobStateData);
+pub struct JobCanceledEvent {
+    /// What the submitter sent along.
+    correlation_data: Option<CorrelationData>,
+}
 
 impl EventData for JobCanceledEvent {
     const EVENT_TYPE: &'static str = "Microsoft.Media.JobCanceled";
@@ -43,15 +46,15 @@ impl Handler for JobCanceled {
     /// Nothing but a failure.
     type Response = Never;
 
-    const ID: &'static str = "2229453D-58CF-4F16-A2FF-19647F6CBF81";
-    const CLASS: &'static str = "MediaServicesV3EncoderStatusHandler";
+    const ID: &'static str = HANDLER_ID;
+    const CLASS: &'static str = HANDLER_CLASS;
 
     async fn recover(
         event: &Self::Event,
         subject: &str,
         participants: &Participants,
     ) -> Result<Recovered, Failure> {
-        event.0.recover(subject, participants).await
+        recover(event.correlation_data.as_ref(), subject, participants).await
     }
 
     async fn handle(_: Self::Event, _: &Step<'_>) -> Result<Self::Response, Failure> {

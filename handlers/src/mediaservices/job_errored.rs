@@ -4,15 +4,60 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::job_event::JobStateData;
+use super::job_event::{CorrelationData, HANDLER_CLASS, HANDLER_ID, recover};
+use crate::base::lenient::null_as_default;
 use crate::base::{EventData, Failure, Handler, Never, Recovered, Step, log_events};
 use crate::participants::Participants;
 
 /// What the encoder reports.
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(transparent)]
+#[serde(rename_all = "camelCase")]
 #[schemars(title = "Microsoft.Media.JobErrored")]
-pub struct JobErroredEvent(JobStateData);
+pub struct JobErroredEvent {
+    /// What the submitter sent along.
+    correlation_data: Option<CorrelationData>,
+    /// What became of each output.
+    #[serde(default, deserialize_with = "null_as_default")]
+    outputs: Vec<JobOutput>,
+}
+
+/// One output of a job.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct JobOutput {
+    /// Why it failed, if it did.
+    error: Option<JobError>,
+}
+
+/// Why an output failed.
+#[derive(Debug, Deserialize, JsonSchema)]
+struct JobError {
+    /// In words.
+    #[serde(default, deserialize_with = "null_as_default")]
+    message: String,
+    /// In more words.
+    #[serde(default, deserialize_with = "null_as_default")]
+    details: Vec<JobErrorDetail>,
+}
+
+/// One of the reasons an output failed.
+#[derive(Debug, Deserialize, JsonSchema)]
+struct JobErrorDetail {
+    /// In words.
+    #[serde(default, deserialize_with = "null_as_default")]
+    message: String,
+}
+
+/// The errors of all outputs in the original's form.
+fn errors(outputs: &[JobOutput]) -> String {
+    let mut lines = Vec::new();
+    for (i, error) in outputs.iter().enumerate().filter_map(|(i, output)| Some((i, output.error.as_ref()?))) {
+        lines.push(format!("Output-{i}: {}", error.message));
+        let details = error.details.iter().enumerate();
+        lines.extend(details.map(|(j, detail)| format!("Output-{i} Detail-{j}: {}", detail.message)));
+    }
+    lines.join("; ")
+}
 
 impl EventData for JobErroredEvent {
     const EVENT_TYPE: &'static str = "Microsoft.Media.JobErrored";
@@ -49,21 +94,21 @@ impl Handler for JobErrored {
     /// Nothing but a failure.
     type Response = Never;
 
-    const ID: &'static str = "2229453D-58CF-4F16-A2FF-19647F6CBF81";
-    const CLASS: &'static str = "MediaServicesV3EncoderStatusHandler";
+    const ID: &'static str = HANDLER_ID;
+    const CLASS: &'static str = HANDLER_CLASS;
 
     async fn recover(
         event: &Self::Event,
         subject: &str,
         participants: &Participants,
     ) -> Result<Recovered, Failure> {
-        event.0.recover(subject, participants).await
+        recover(event.correlation_data.as_ref(), subject, participants).await
     }
 
     async fn handle(event: Self::Event, _: &Step<'_>) -> Result<Self::Response, Failure> {
         Err(Failure::reported(
             log_events::ENCODE_JOB_ERRORED,
-            format!("the job failed: {}", event.0.errors()),
+            format!("the job failed: {}", errors(&event.outputs)),
         ))
     }
 }

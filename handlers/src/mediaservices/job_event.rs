@@ -1,4 +1,7 @@
-//! What the events of a job have in common: their data, and how the operation behind them is found.
+//! What the events of a job have in common: how the operation behind them is found, and the handler they had in the
+//! original.
+
+use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -8,85 +11,32 @@ use crate::base::{Failure, Recovered, log_events};
 use crate::operation_id::OperationId;
 use crate::participants::{JobTicket, ParticipantError, Participants};
 
-/// `data` of an event about a job as a whole.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct JobStateData {
-    /// What the submitter sent along; some services leave it out.
-    correlation_data: Option<Correlation>,
-    /// What became of each output.
-    #[serde(default)]
-    outputs: Vec<JobOutput>,
-}
+/// The original handled all events of a job in one place.
+pub(super) const HANDLER_ID: &str = "2229453D-58CF-4F16-A2FF-19647F6CBF81";
+/// Its class.
+pub(super) const HANDLER_CLASS: &str = "MediaServicesV3EncoderStatusHandler";
 
-/// One output of a job.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct JobOutput {
-    /// Why it failed, if it did.
-    error: Option<JobError>,
-}
+/// What the submitter sent along with a job; some services leave it out, or out of some events.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct CorrelationData(BTreeMap<String, Option<String>>);
 
-/// Why an output failed.
-#[derive(Debug, Deserialize, JsonSchema)]
-pub struct JobError {
-    /// In words.
-    #[serde(default)]
-    message: String,
-    /// In more words.
-    #[serde(default)]
-    details: Vec<JobErrorDetail>,
-}
-
-/// One of the reasons an output failed.
-#[derive(Debug, Deserialize, JsonSchema)]
-pub struct JobErrorDetail {
-    /// In words.
-    #[serde(default)]
-    message: String,
-}
-
-impl JobStateData {
-    /// The errors of all outputs in the original's form.
-    pub(super) fn errors(&self) -> String {
-        let mut lines = Vec::new();
-        for (i, error) in self.outputs.iter().enumerate().filter_map(|(i, o)| Some((i, o.error.as_ref()?))) {
-            lines.push(format!("Output-{i}: {}", error.message));
-            let details = error.details.iter().enumerate();
-            lines.extend(details.map(|(j, detail)| format!("Output-{i} Detail-{j}: {}", detail.message)));
-        }
-        lines.join("; ")
-    }
-
-    pub(super) async fn recover(
-        &self,
-        subject: &str,
-        participants: &Participants,
-    ) -> Result<Recovered, Failure> {
-        recover(self.correlation_data.as_ref(), subject, participants).await
-    }
-
-    /// The correlation, fetched from the job itself when the event came without.
-    pub(super) async fn correlation(&self, ticket: &JobTicket, participants: &Participants) -> Correlation {
-        match &self.correlation_data {
-            Some(correlation) => correlation.clone(),
-            None => look_up(ticket, participants).await.unwrap_or_default(),
-        }
+impl CorrelationData {
+    fn values(&self) -> Correlation {
+        let values = self.0.iter().filter_map(|(name, value)| Some((name.clone(), value.clone()?)));
+        values.collect()
     }
 }
 
 /// Finds the operation behind a job's event: in what it carries, or in the job that its subject names.
 pub(super) async fn recover(
-    carried: Option<&Correlation>,
+    carried: Option<&CorrelationData>,
     subject: &str,
     participants: &Participants,
 ) -> Result<Recovered, Failure> {
     let Some(ticket) = JobTicket::from_subject(subject) else { return Ok(Recovered::Nobody) };
-    let recovered = match carried {
-        Some(correlation) => correlation::recover(correlation, participants).await?,
-        None => correlation::recover(&look_up(&ticket, participants).await?, participants).await?,
-    };
-    Ok(match recovered {
+    let correlation = correlation(carried, &ticket, participants).await?;
+    Ok(match correlation::recover(&correlation, participants).await? {
         // Jobs submitted by the original carry no operation: then all that is said of the job shares the job's identity.
         Recovered::Operation { context, operation: None, trace } => {
             let operation = Some(OperationId::of_completion(&subject.to_lowercase(), context.as_ref()));
@@ -96,8 +46,17 @@ pub(super) async fn recover(
     })
 }
 
-/// A job that is gone (the service forgets them after 90 days), or that nobody can look up, is nobody's.
-async fn look_up(ticket: &JobTicket, participants: &Participants) -> Result<Correlation, Failure> {
+/// The correlation of a job, fetched from the job itself when the event came without.
+///
+/// A job that is gone (the service forgets them after 90 days), or that nobody can look up, has none.
+pub(super) async fn correlation(
+    carried: Option<&CorrelationData>,
+    ticket: &JobTicket,
+    participants: &Participants,
+) -> Result<Correlation, Failure> {
+    if let Some(carried) = carried {
+        return Ok(carried.values());
+    }
     let Some(encoder) = participants.encoder.as_deref() else { return Ok(Correlation::new()) };
     match encoder.job(ticket).await {
         Ok(job) => Ok(job.correlation),

@@ -4,15 +4,20 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::job_event::{JobStateData, job_name};
+use super::job_event::{
+    CorrelationData, HANDLER_CLASS, HANDLER_ID, correlation as correlation_of, job_name, recover,
+};
 use crate::base::{Answer, EventData, Failure, Handler, Recovered, Step, correlation, log_events};
 use crate::participants::{BlobAddress, JobTicket, Participants};
 
 /// What the encoder reports.
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(transparent)]
+#[serde(rename_all = "camelCase")]
 #[schemars(title = "Microsoft.Media.JobFinished")]
-pub struct JobFinishedEvent(JobStateData);
+pub struct JobFinishedEvent {
+    /// What the submitter sent along.
+    correlation_data: Option<CorrelationData>,
+}
 
 impl EventData for JobFinishedEvent {
     const EVENT_TYPE: &'static str = "Microsoft.Media.JobFinished";
@@ -79,23 +84,23 @@ impl Handler for JobFinished {
     type Event = JobFinishedEvent;
     type Response = EncodeMediaServicesV3Success;
 
-    const ID: &'static str = "2229453D-58CF-4F16-A2FF-19647F6CBF81";
-    const CLASS: &'static str = "MediaServicesV3EncoderStatusHandler";
+    const ID: &'static str = HANDLER_ID;
+    const CLASS: &'static str = HANDLER_CLASS;
 
     async fn recover(
         event: &Self::Event,
         subject: &str,
         participants: &Participants,
     ) -> Result<Recovered, Failure> {
-        event.0.recover(subject, participants).await
+        recover(event.correlation_data.as_ref(), subject, participants).await
     }
 
     async fn handle(event: Self::Event, step: &Step<'_>) -> Result<Self::Response, Failure> {
-        let (storage, subject) = (step.participants.storage()?, &step.operation.subject);
+        let (storage, subject) = (step.storage()?, &step.operation.subject);
         let without_container =
             || Failure::new(log_events::ENCODE_OUTPUT, "the job does not say where its outputs are");
         let ticket = JobTicket::from_subject(subject).ok_or_else(without_container)?;
-        let correlation = event.0.correlation(&ticket, step.participants).await;
+        let correlation = correlation_of(event.correlation_data.as_ref(), &ticket, step.participants).await?;
         let output_container = correlation::output_container(&correlation).ok_or_else(without_container)?;
         let container =
             storage.locate_container(output_container).map_err(Failure::of(log_events::ENCODE_OUTPUT))?;

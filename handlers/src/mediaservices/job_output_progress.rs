@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::job_event::{job_name, recover};
-use crate::base::correlation::Correlation;
+use super::job_event::{CorrelationData, HANDLER_CLASS, HANDLER_ID, job_name, recover};
+use crate::base::lenient::{null_as_default, number};
 use crate::base::{Answer, EventData, Failure, Handler, Kind, Recovered, Step};
 use crate::participants::Participants;
 
@@ -15,17 +15,19 @@ use crate::participants::Participants;
 #[schemars(title = "Microsoft.Media.JobOutputProgress")]
 pub struct JobOutputProgressEvent {
     /// Which output.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     label: String,
     /// How far, in percent.
-    progress: u8,
-    /// What the submitter sent along; some services leave it out.
-    job_correlation_data: Option<Correlation>,
+    #[serde(default, deserialize_with = "number")]
+    progress: Option<f64>,
+    /// What the submitter sent along.
+    job_correlation_data: Option<CorrelationData>,
 }
 
 impl EventData for JobOutputProgressEvent {
     const EVENT_TYPE: &'static str = "Microsoft.Media.JobOutputProgress";
     const MAJOR_VERSIONS: &'static [u32] = &[];
+    const IS_INTERIM: bool = true;
 
     fn example() -> Value {
         json!({
@@ -76,8 +78,8 @@ impl Handler for JobOutputProgress {
     type Event = JobOutputProgressEvent;
     type Response = EncodeMediaServicesV3Processing;
 
-    const ID: &'static str = "2229453D-58CF-4F16-A2FF-19647F6CBF81";
-    const CLASS: &'static str = "MediaServicesV3EncoderStatusHandler";
+    const ID: &'static str = HANDLER_ID;
+    const CLASS: &'static str = HANDLER_CLASS;
 
     async fn recover(
         event: &Self::Event,
@@ -91,7 +93,7 @@ impl Handler for JobOutputProgress {
         Ok(EncodeMediaServicesV3Processing {
             workflow_job_name: job_name(&step.operation.subject),
             current_status: "Processing".to_owned(),
-            percent_complete: event.progress,
+            percent_complete: event.progress.unwrap_or_default().clamp(0.0, 100.0) as u8,
             output_label: event.label,
         })
     }

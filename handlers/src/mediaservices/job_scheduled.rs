@@ -4,19 +4,23 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::job_event::{JobStateData, job_name};
+use super::job_event::{CorrelationData, HANDLER_CLASS, HANDLER_ID, job_name, recover};
 use crate::base::{Answer, EventData, Failure, Handler, Kind, Recovered, Step};
 use crate::participants::Participants;
 
 /// What the encoder reports.
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(transparent)]
+#[serde(rename_all = "camelCase")]
 #[schemars(title = "Microsoft.Media.JobScheduled")]
-pub struct JobScheduledEvent(JobStateData);
+pub struct JobScheduledEvent {
+    /// What the submitter sent along.
+    correlation_data: Option<CorrelationData>,
+}
 
 impl EventData for JobScheduledEvent {
     const EVENT_TYPE: &'static str = "Microsoft.Media.JobScheduled";
     const MAJOR_VERSIONS: &'static [u32] = &[];
+    const IS_INTERIM: bool = true;
 
     fn example() -> Value {
         json!({
@@ -58,15 +62,15 @@ impl Handler for JobScheduled {
     type Event = JobScheduledEvent;
     type Response = EncodeMediaServicesV3Scheduled;
 
-    const ID: &'static str = "2229453D-58CF-4F16-A2FF-19647F6CBF81";
-    const CLASS: &'static str = "MediaServicesV3EncoderStatusHandler";
+    const ID: &'static str = HANDLER_ID;
+    const CLASS: &'static str = HANDLER_CLASS;
 
     async fn recover(
         event: &Self::Event,
         subject: &str,
         participants: &Participants,
     ) -> Result<Recovered, Failure> {
-        event.0.recover(subject, participants).await
+        recover(event.correlation_data.as_ref(), subject, participants).await
     }
 
     async fn handle(_: Self::Event, step: &Step<'_>) -> Result<Self::Response, Failure> {

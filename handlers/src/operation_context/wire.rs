@@ -3,6 +3,7 @@
 //! The stamp says which operation it is and which trace it belongs to; it is taken off on arrival, so that the caller gets
 //! back exactly what was sent. Not the place that decides what to do with a context that does not fit.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use uuid::Uuid;
@@ -13,6 +14,8 @@ use crate::operation_id::OperationId;
 
 /// Our member, always the last one: `"~gw":"<form>:<operation>:<trace>"`.
 const STAMP: &str = r#""~gw":""#;
+/// The same in a job's correlation data.
+pub const CORRELATION_STAMP: &str = "gw";
 /// The member by which a context that is kept elsewhere is found.
 const REFERENCE: &str = "~ref";
 /// The member the original gives a client request id that is a GUID, as Azure's own clients send.
@@ -57,7 +60,7 @@ impl ContextReference {
     #[must_use]
     pub fn carried(&self, trace: Option<&TraceParent>) -> Carried {
         let stand_in =
-            OperationContext::of_member(REFERENCE, &format!("{}/{}", self.account, self.operation));
+            OperationContext::of_member(REFERENCE, &format!("{}/{}", self.account, self.operation.digits()));
         let stamp = Stamp { operation: Some(self.operation), trace: trace.cloned() };
         Carried(stamped(stand_in.as_str(), Form::Plain, &stamp))
     }
@@ -148,16 +151,21 @@ fn reference(context: &OperationContext) -> Option<ContextReference> {
 /// The stamp alone, for carriers that have a field to spare for it.
 #[must_use]
 pub fn write_stamp(stamp: &Stamp) -> String {
-    let operation = stamp.operation.map(|o| o.to_string()).unwrap_or_default();
+    let operation = stamp.operation.map(OperationId::digits).unwrap_or_default();
     let trace = stamp.trace.as_ref().map_or("", TraceParent::as_str);
     format!("{operation}:{trace}")
 }
 
 /// Reads what [`write_stamp`] wrote; of anything else, nothing.
-#[must_use]
-pub fn read_stamp(text: &str) -> Stamp {
+fn read_stamp(text: &str) -> Stamp {
     let (operation, trace) = text.split_once(':').unwrap_or_default();
     Stamp { operation: OperationId::parse(operation), trace: TraceParent::parse(trace) }
+}
+
+/// The stamp among a job's correlation data, which has a member of its own for it.
+#[must_use]
+pub fn stamp_of(correlation: &BTreeMap<String, String>) -> Stamp {
+    correlation.get(CORRELATION_STAMP).map(|text| read_stamp(text)).unwrap_or_default()
 }
 
 fn stamped(object: &str, form: Form, stamp: &Stamp) -> String {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 
 use super::{ContainerAddress, ParticipantError};
+use crate::operation_context::stamp_of;
 
 /// A job to give to the encoder.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,6 +24,23 @@ pub struct EncodeJob {
     pub clip: ClipTimes,
     /// Comes back with every event of the job.
     pub correlation: BTreeMap<String, String>,
+}
+
+impl EncodeJob {
+    /// Whether a job of that name is the one that was meant: it carries the same operation.
+    #[must_use]
+    pub fn is(&self, found: &JobSnapshot) -> bool {
+        let (ours, theirs) = (stamp_of(&self.correlation).operation, stamp_of(&found.correlation).operation);
+        ours.is_some() && ours == theirs
+    }
+}
+
+impl ContainerAddress {
+    /// The name of the asset that stands for a container, as the original formed it.
+    #[must_use]
+    pub fn asset_name(&self) -> String {
+        format!("{}-{}", self.account, self.container).to_lowercase()
+    }
 }
 
 /// The part of an input to encode, in seconds from its start; an open end is the input's own.

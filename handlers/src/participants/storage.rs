@@ -6,6 +6,7 @@ use async_trait::async_trait;
 
 use super::ParticipantError;
 use crate::operation_context::{Carried, ContextReference};
+use crate::operation_id::OperationId;
 
 /// A container in an account we may touch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +70,10 @@ pub struct CopyRequest<'a> {
     pub source_etag: &'a str,
     /// Where to; what is there is replaced.
     pub destination: &'a BlobAddress,
+    /// Kept before the copy is started, so that what was started since is known to be this copy.
+    pub note: &'a ContextReference,
+    /// Whether the note was there: then the copy may have been started before.
+    pub is_repeated: bool,
     /// Comes back with the event that says the copy is there.
     pub carried: &'a Carried,
 }
@@ -144,13 +149,21 @@ pub trait Storage: Send + Sync {
     /// The URI of a blob, percent-encoded.
     fn uri(&self, blob: &BlobAddress) -> String;
 
-    /// Makes a private container.
-    async fn create_container(&self, container: &ContainerAddress) -> Result<Existence, ParticipantError>;
+    /// Makes a private container and marks it as made for an operation. One that bears this operation's mark was made now,
+    /// as far as that operation can tell.
+    async fn create_container(
+        &self,
+        container: &ContainerAddress,
+        operation: OperationId,
+    ) -> Result<Existence, ParticipantError>;
 
     /// What is known of a blob.
     async fn properties(&self, blob: &BlobAddress) -> Result<BlobProperties, ParticipantError>;
 
-    /// Starts a copy that goes on by itself; one already under way from the same source is as good.
+    /// What is known of a blob once no copy onto it is under way any more. One that takes long is `Unavailable` meanwhile.
+    async fn settled_properties(&self, blob: &BlobAddress) -> Result<BlobProperties, ParticipantError>;
+
+    /// Starts a copy that goes on by itself, or finds that the same has been started since it was noted.
     async fn start_copy(&self, copy: CopyRequest<'_>) -> Result<(), ParticipantError>;
 
     /// Sets a tier, at once or by a rehydration that goes on by itself.
@@ -159,9 +172,12 @@ pub trait Storage: Send + Sync {
     /// The names of all blobs of a container, in order.
     async fn list(&self, container: &ContainerAddress) -> Result<Vec<String>, ParticipantError>;
 
-    /// Keeps a context that does not fit where it should travel. Keeping it again changes nothing.
-    async fn keep_context(&self, reference: &ContextReference, context: &str)
-    -> Result<(), ParticipantError>;
+    /// Keeps a context, which is also a note that its operation has begun. Keeping it again changes nothing.
+    async fn keep_context(
+        &self,
+        reference: &ContextReference,
+        context: &str,
+    ) -> Result<Existence, ParticipantError>;
 
     /// A context that was kept.
     async fn kept_context(&self, reference: &ContextReference) -> Result<String, ParticipantError>;

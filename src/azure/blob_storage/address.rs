@@ -55,7 +55,9 @@ impl Addresses {
     ///
     /// Scheme and host are compared as text, whole and without case: there is no spelling of another host that is equal.
     fn split<'a>(&self, uri: &'a str) -> Result<(&str, &'a str), ParticipantError> {
-        let uri = uri.split(['?', '#']).next().unwrap_or_default();
+        if uri.contains('?') {
+            return Err(refused(uri, "expected a blob itself and not a snapshot or a version of it"));
+        }
         if !uri.contains("://") {
             return Err(refused(uri, "expected an absolute URI"));
         }
@@ -112,7 +114,7 @@ mod tests {
         for (uri, account, name) in [
             ("https://inbox01.blob.core.windows.net/show-17/a.mxf", "inbox01", "a.mxf"),
             (
-                "HTTPS://INBOX01.blob.core.windows.net/show-17/a/b%2Fc+d%2B%20e.mxf?sig=x",
+                "HTTPS://INBOX01.blob.core.windows.net/show-17/a/b%2Fc+d%2B%20e.mxf",
                 "inbox01",
                 "a/b/c+d+ e.mxf",
             ),
@@ -156,6 +158,7 @@ mod tests {
             "https://inbox01.blob.core.windows.net/show-17/%ff",
             "http://127.0.0.1:10000/localx/show-17/a",
             "http://0x7f.1:10000/local/show-17/a",
+            "https://inbox01.blob.core.windows.net/show-17/a?snapshot=2026-03-04",
         ] {
             assert!(matches!(addresses.blob(uri), Err(ParticipantError::Rejected(..))), "{uri}");
         }
