@@ -18,6 +18,7 @@ use crate::azure::event_grid::EventGridTopic;
 use crate::azure::media_services::MediaServices;
 use crate::azure::wire::Wire;
 use crate::config::{self, Config, MediaAuth};
+use crate::copy_watch::CopyWatch;
 use crate::endpoint::{Door, router};
 use crate::publisher::TopicPublisher;
 use crate::server;
@@ -41,6 +42,8 @@ pub struct App {
     pub router: Router,
     /// What is running behind it.
     pub steps: Steps,
+    /// The watch over copies, where there is storage.
+    pub copy_watch: Option<CopyWatch>,
     is_open: bool,
 }
 
@@ -51,6 +54,10 @@ impl App {
     /// Names the setting that cannot be used.
     pub fn new(config: &Config, wire: &Arc<dyn Wire>, telemetry: &Telemetry) -> Result<Self, StartupError> {
         let setting = StartupError::Setting;
+        if config.topic.endpoint.is_empty() {
+            let expected = "topic.endpoint: expected the URL of the Event Grid topic that takes the answers";
+            return Err(setting(format!("{expected}; it is the one setting without a default")));
+        }
         let identity = if needs_identity(config) {
             Some(credential(&config.entra, wire).map_err(setting)?)
         } else {
@@ -82,9 +89,13 @@ impl App {
         };
         let admission = Admission::new(&config.admission).map_err(setting)?;
         let (steps, is_open) = (Steps::new(config.endpoint.steps_max), admission.is_open());
+        let dispatcher = Arc::new(gridwich_handlers::register());
+        let copy_watch = world.participants.storage.as_ref().map(|storage| {
+            CopyWatch::new(Arc::clone(storage), Arc::clone(&dispatcher), world.clone(), steps.clone())
+        });
         let door = Door {
             admission,
-            dispatcher: gridwich_handlers::register(),
+            dispatcher,
             world,
             steps: steps.clone(),
             metrics: Arc::clone(&telemetry.metrics),
@@ -92,7 +103,7 @@ impl App {
             delivery_budget: Duration::from_secs(config.endpoint.delivery_budget_seconds),
             fails_unhandled: config.requests.unhandled_requests == config::Unhandled::Fail,
         };
-        Ok(Self { router: router(Arc::new(door)), steps, is_open })
+        Ok(Self { router: router(Arc::new(door)), steps, copy_watch, is_open })
     }
 
     /// Serves deliveries until `stop`, then refuses new ones, lets running steps finish and publish, and returns.
@@ -120,6 +131,9 @@ impl App {
             closed.clone(),
             Duration::from_secs(1),
         ));
+        if let Some(watch) = self.copy_watch.clone() {
+            tokio::spawn(watch.run(stop.clone()));
+        }
         stop.cancelled().await;
         tracing::info!(
             steps = self.steps.count(),
@@ -165,7 +179,8 @@ fn policy(config: &Config) -> Policy {
         config::Announce::All => Announce::All,
         config::Announce::Ours => Announce::Ours,
     };
-    Policy { announce }
+    let sas_seconds_max = Some(config.requests.sas_seconds_max).filter(|seconds| *seconds > 0);
+    Policy { announce, sas_seconds_max }
 }
 
 #[cfg(test)]

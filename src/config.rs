@@ -6,12 +6,13 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use config::{Environment, File, FileFormat, Source, Value, ValueKind};
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
+use self::values::{list, words};
 use crate::secret::Secret;
 
 mod check;
+mod values;
 
 /// The commented defaults, which are the manual.
 pub const DEFAULTS: &str = include_str!("../gridwich.default.toml");
@@ -123,11 +124,13 @@ pub struct RequestsConfig {
     pub unhandled_requests: Unhandled,
     /// Which created and deleted blobs are announced.
     pub announce: Announce,
+    /// The longest life of a signed URL; 0 gives none out.
+    pub sas_seconds_max: u32,
 }
 
 /// What becomes of a request that no handler here takes.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "lowercase")]
+#[serde(try_from = "String")]
 pub enum Unhandled {
     /// It may be another participant's.
     Ignore,
@@ -137,7 +140,7 @@ pub enum Unhandled {
 
 /// Which created and deleted blobs are announced.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "lowercase")]
+#[serde(try_from = "String")]
 pub enum Announce {
     /// Everybody's.
     All,
@@ -211,7 +214,7 @@ fn correlation_bytes_max() -> usize {
 
 /// How we identify ourselves to Media Services.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "lowercase")]
+#[serde(try_from = "String")]
 pub enum MediaAuth {
     /// With a token of Entra's.
     #[default]
@@ -238,7 +241,7 @@ pub struct EntraConfig {
 
 /// Where our identity comes from.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "snake_case")]
+#[serde(try_from = "String")]
 pub enum CredentialKind {
     /// The host's managed identity.
     ManagedIdentity,
@@ -268,7 +271,7 @@ pub struct TelemetryConfig {
 
 /// For whom logs are written.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "lowercase")]
+#[serde(try_from = "String")]
 pub enum LogFormat {
     /// One JSON object a line.
     Json,
@@ -369,25 +372,16 @@ fn flatten(tables: impl IntoIterator<Item = (String, Value)>) -> Vec<(String, Va
     keys
 }
 
-/// A list as TOML has it, or, from the environment, as JSON text.
-fn list<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Vec<T>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Either<T> {
-        Text(String),
-        List(Vec<T>),
-    }
-    match Either::deserialize(deserializer)? {
-        Either::List(list) => Ok(list),
-        Either::Text(text) => serde_json::from_str(&text).map_err(|error| {
-            let (line, column) = (error.line(), error.column());
-            let place = format!(
-                "expected a list, or one as JSON text, which breaks off at line {line} column {column}"
-            );
-            serde::de::Error::custom(place)
-        }),
-    }
-}
+words!(Unhandled { "ignore" => Ignore, "fail" => Fail });
+words!(Announce { "all" => All, "ours" => Ours });
+words!(MediaAuth { "entra" => Entra, "bearer" => Bearer, "rms" => Rms });
+words!(LogFormat { "json" => Json, "human" => Human });
+words!(CredentialKind {
+    "managed_identity" => ManagedIdentity,
+    "workload_identity" => WorkloadIdentity,
+    "client_secret" => ClientSecret,
+    "developer" => Developer,
+});
 
 #[cfg(test)]
 mod tests {
@@ -434,6 +428,11 @@ mod tests {
     fn a_bad_value_names_its_key_and_what_was_expected() {
         for (key, value, expected) in [
             ("GRIDWICH__ENDPOINT__LISTEN", "everywhere", "endpoint.listen"),
+            ("GRIDWICH__TELEMETRY__FORMAT", "xml", "telemetry.format"),
+            ("GRIDWICH__TELEMETRY__FORMAT", "xml", "expected one of json, human, found \"xml\""),
+            ("GRIDWICH__STORAGE__ACCOUNTS", r#"[{"key":"a2V5"}]"#, "missing field `name`"),
+            ("AmsAccountName", "ams", "media.accounts[0]subscription_id"),
+            ("GRIDWICH__ENTRA__CREDENTIAL", "client_secret", "entra.tenant_id: expected"),
             ("GRIDWICH__ENDPOINT__STEPS_MAX", "many", "endpoint.steps_max"),
             ("GRIDWICH__ENDPOINT__LISTN", "0.0.0.0:80", "unknown field `listn`, expected one of `listen`"),
             ("GRIDWICH__REQUESTS__ANNOUNCE", "some", "requests.announce"),

@@ -44,7 +44,7 @@ pub struct Door {
     /// Who may deliver.
     pub admission: Admission,
     /// Where events go.
-    pub dispatcher: Dispatcher,
+    pub dispatcher: Arc<Dispatcher>,
     /// What handling needs.
     pub world: World,
     /// What is running.
@@ -191,15 +191,10 @@ impl Door {
     where
         F: Future<Output = Result<(), Unsettled>> + Send + 'static,
     {
-        let key = StepKey {
-            event_id: event.id.clone(),
-            event_type: event.event_type.clone(),
-            subject: event.subject.clone(),
-            data: event.data.clone(),
-        };
+        let key = StepKey::of(&event);
         let work = || {
             let id = event.id.clone();
-            start(event, self.world.clone()).map(move |settled| verdict(&id, settled)).boxed()
+            start(event, self.world.clone()).map(move |settled| Verdict::of(&id, settled)).boxed()
         };
         self.steps.join_or_start(key, deadline, work).await
     }
@@ -236,16 +231,6 @@ impl Door {
         self.metrics.running(self.steps.count());
         let headers = [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
         (headers, self.metrics.exposition()).into_response()
-    }
-}
-
-fn verdict(event_id: &str, settled: Result<(), Unsettled>) -> Verdict {
-    match settled {
-        Ok(()) => Verdict::Settled,
-        Err(error) => {
-            tracing::error!(event.id = event_id, "{error}; the delivery is asked to come again");
-            Verdict::Unsettled
-        }
     }
 }
 

@@ -32,7 +32,7 @@ mod timeline;
 pub use demo::demo;
 
 /// How often somebody who is awaited is asked for.
-const ASK_AGAIN: Duration = Duration::from_millis(500);
+const ASK_AGAIN: Duration = Duration::from_millis(200);
 
 /// What `gridwich local` can be told.
 #[derive(Args, Debug)]
@@ -44,7 +44,7 @@ pub struct LocalArguments {
     #[arg(long, value_enum, default_value = "text")]
     print: Print,
     /// Moves all ports: home page N, processor N+1, Event Grid N+2, Media Services N+3, Blob Storage N+4.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=65_500))]
     port_base: Option<u16>,
     /// Looks into bearer tokens rather than taking any.
     #[arg(long)]
@@ -60,7 +60,7 @@ pub struct LocalArguments {
     #[arg(long, value_name = "DIVISOR", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
     hurry: u32,
     /// Slows the encoder down to so many seconds of media a second.
-    #[arg(long, value_name = "SPEED")]
+    #[arg(long, value_name = "SPEED", value_parser = speed)]
     encoder_speed: Option<f64>,
 }
 
@@ -80,14 +80,19 @@ pub struct DemoArguments {
     #[arg(long, value_name = "DIR", default_value = "target/demo")]
     outputs: PathBuf,
     /// Slows the encoder down to so many seconds of media a second.
-    #[arg(long, value_name = "SPEED")]
+    #[arg(long, value_name = "SPEED", value_parser = speed)]
     encoder_speed: Option<f64>,
     /// Stays up afterwards, until Ctrl-C, so that everything can be looked at.
     #[arg(long)]
     stay: bool,
     /// Moves all ports, as for `gridwich local`.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=65_500))]
     port_base: Option<u16>,
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    let speed = text.parse::<f64>().ok().filter(|speed| (0.001..=1_000.0).contains(speed));
+    speed.ok_or_else(|| "expected 0.001 to 1000 seconds of media a second".to_owned())
 }
 
 /// Runs the local cloud until `stop`.
@@ -109,7 +114,7 @@ pub async fn run(arguments: LocalArguments, stop: CancellationToken) -> Result<(
         show_places(&arguments, &cloud.places)?;
         let subscribed = stop.run_until_cancelled(seed::subscriptions_when_ready(&cloud)).await;
         if subscribed.is_some() {
-            tracing::info!("the processor has answered: everything is subscribed");
+            eprintln!("The processor has answered, and everything is subscribed.");
             stop.cancelled().await;
         }
     } else {

@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Shared};
+use gridwich_handlers::base::Unsettled;
+use gridwich_handlers::event::Event;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -22,6 +24,19 @@ pub enum Verdict {
     Unsettled,
 }
 
+impl Verdict {
+    /// What a handling that has ended came to; the log says why it must come again.
+    pub fn of(event_id: &str, settled: Result<(), Unsettled>) -> Self {
+        match settled {
+            Ok(()) => Self::Settled,
+            Err(error) => {
+                tracing::error!(event.id = event_id, "{error}; the event must come again");
+                Self::Unsettled
+            }
+        }
+    }
+}
+
 /// What makes two deliveries the same event. Ids alone do not: some services send progress under an all-zero id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StepKey {
@@ -33,6 +48,15 @@ pub struct StepKey {
     pub subject: String,
     /// The event's data.
     pub data: Bytes,
+}
+
+impl StepKey {
+    /// The key of an event.
+    #[must_use]
+    pub fn of(event: &Event) -> Self {
+        let Event { id, event_type, subject, data, .. } = event.clone();
+        Self { event_id: id, event_type, subject, data }
+    }
 }
 
 impl Hash for StepKey {

@@ -64,7 +64,7 @@ impl Telemetry {
     /// # Errors
     /// Names the setting that cannot be used.
     pub fn install(&self, config: &TelemetryConfig) -> Result<(), String> {
-        let filter = EnvFilter::try_new(&config.log).map_err(|error| format!("telemetry.log: {error}"))?;
+        let filter = filter(&config.log)?;
         let has_colours = std::io::stderr().is_terminal();
         let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(has_colours);
         let lines = match config.format {
@@ -90,6 +90,21 @@ impl Telemetry {
         }
         self.metrics.flush(patience);
     }
+}
+
+/// What is logged. Azure's client library logs refused answers whole, which is nobody's business: only what it warns of is
+/// heard, unless it is asked for by name.
+fn filter(log: &str) -> Result<EnvFilter, String> {
+    let is_level = |word: &str| {
+        ["off", "error", "warn", "info", "debug", "trace"].contains(&word.to_lowercase().as_str())
+    };
+    // A lone word that is no level would be taken for the name of a part, and silence all others.
+    if let Some(word) = log.split(',').map(str::trim).find(|part| !part.contains('=') && !is_level(part)) {
+        let expected = "expected off, error, warn, info, debug or trace, alone or as part=level";
+        return Err(format!("telemetry.log: {expected}, found {word:?}"));
+    }
+    EnvFilter::try_new(format!("{},{log}", crate::azure::LOG))
+        .map_err(|error| format!("telemetry.log: {error}"))
 }
 
 fn resource() -> Resource {

@@ -8,6 +8,7 @@ pub mod blob;
 pub mod encode;
 pub mod event;
 pub mod mediaservices;
+pub mod operation;
 pub mod operation_context;
 pub mod operation_id;
 pub mod participants;
@@ -24,5 +25,6 @@ pub fn register() -> Dispatcher {
     blob::register(&mut dispatcher);
     encode::register(&mut dispatcher);
     mediaservices::register(&mut dispatcher);
+    operation::register(&mut dispatcher);
     dispatcher
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 pub use encoder::{ClipTimes, EncodeError, EncodeJob, Encoder, JobSnapshot, JobTicket, SubmitStep};
 pub use storage::{
-    BlobAddress, BlobProperties, ContainerAddress, CopyRequest, CopyState, Existence, RehydratePriority,
-    Storage, Tier, TierChange,
+    BlobAddress, BlobProperties, ContainerAddress, CopyEnd, CopyRequest, CopyState, EndedCopy, Existence,
+    Kept, PublicAccess, RehydratePriority, SignedUrl, Storage, Tier, TierChange,
 };
 
 mod encoder;
@@ -27,6 +27,8 @@ pub struct Participants {
 pub struct Policy {
     /// Which blobs are announced to the requestor.
     pub announce: Announce,
+    /// The longest life of a signed URL, in seconds; without it none are given out.
+    pub sas_seconds_max: Option<u32>,
 }
 
 /// Which created and deleted blobs are announced.
@@ -45,8 +47,8 @@ pub enum ParticipantError {
     /// What was asked for is not there.
     #[error("{0} does not exist")]
     NotFound(String, #[source] Option<ProviderError>),
-    /// It is there already, or busy.
-    #[error("{0} is in the way")]
+    /// It is there already, or busy, or in a state that does not allow it.
+    #[error("{0} is refused as things stand{reason}", reason = reason(.1.as_ref()))]
     Conflict(String, #[source] Option<ProviderError>),
     /// The other system asked for less.
     #[error("{0} is throttled")]
@@ -57,6 +59,11 @@ pub enum ParticipantError {
     /// The other system, or our own rules about it, refused: repeating will not help.
     #[error("{0}")]
     Rejected(String, #[source] Option<ProviderError>),
+}
+
+/// What stands in the way is only known to the provider.
+fn reason(said: Option<&ProviderError>) -> String {
+    said.map(|said| format!(": {}", said.message)).unwrap_or_default()
 }
 
 impl ParticipantError {

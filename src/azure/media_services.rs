@@ -63,6 +63,9 @@ struct TransformProperties {
     outputs: Vec<Value>,
 }
 
+/// More pages than this are not read: an account has 100 transforms at most.
+const PAGES_MAX: usize = 20;
+
 /// What the dialect says of a job, as far as we need it.
 #[derive(Deserialize)]
 struct Job {
@@ -74,6 +77,22 @@ struct Job {
 struct JobProperties {
     #[serde(default)]
     correlation_data: Option<BTreeMap<String, String>>,
+    #[serde(default)]
+    state: String,
+}
+
+/// A page of what the dialect lists, as far as we need it.
+#[derive(Deserialize)]
+struct Page {
+    #[serde(default)]
+    value: Vec<Named>,
+    #[serde(default, rename = "@odata.nextLink")]
+    next_link: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    name: String,
 }
 
 impl MediaServices {
@@ -141,6 +160,10 @@ impl Account {
         body: Option<&Value>,
     ) -> azure_core::Result<Vec<u8>> {
         let url = Url::parse(&format!("{}/{path}?api-version={version}", self.url))?;
+        self.request(method, url, body).await
+    }
+
+    async fn request(&self, method: Method, url: Url, body: Option<&Value>) -> azure_core::Result<Vec<u8>> {
         let mut request = Request::new(url, method);
         if let Some(body) = body {
             request.insert_header(CONTENT_TYPE, "application/json");
@@ -204,15 +227,76 @@ impl Account {
         }
     }
 
+    /// Where the account has a job of that name, and in what state.
+    async fn find(
+        &self,
+        job: &str,
+        transform: Option<&str>,
+    ) -> Result<Option<(JobTicket, String)>, ParticipantError> {
+        let transforms = match transform {
+            Some(transform) => vec![transform.to_owned()],
+            None => self.transforms().await?,
+        };
+        for transform in transforms {
+            let ticket = JobTicket { transform, job: job.to_owned() };
+            match self.look(&ticket).await {
+                Ok(job) => return Ok(Some((ticket, job.properties.state))),
+                Err(ParticipantError::NotFound(..)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+
+    /// The names of all transforms of the account.
+    async fn transforms(&self) -> Result<Vec<String>, ParticipantError> {
+        let what = "the transforms";
+        let mut names = Vec::new();
+        let mut after = String::new();
+        for _ in 0..PAGES_MAX {
+            let path = format!("{}/transforms?api-version={ENCODING_VERSION}{after}", self.url);
+            let url = Url::parse(&path).map_err(|_| unreadable(what))?;
+            let body = self.request(Method::Get, url, None).await.map_err(|error| classify(&error, what))?;
+            let page = serde_json::from_slice::<Page>(&body).map_err(|_| unreadable(what))?;
+            names.extend(page.value.into_iter().map(|transform| transform.name));
+            // Of the link only the place to go on from is taken: nobody else gets to say where tokens are sent.
+            let next = page.next_link.and_then(|link| Url::parse(&link).ok());
+            let token = next.and_then(|link| {
+                link.query_pairs().find(|(name, _)| name == "$skiptoken").map(|(_, token)| token.into_owned())
+            });
+            let Some(token) = token else { break };
+            after = format!("&$skiptoken={}", segment(&token));
+        }
+        Ok(names)
+    }
+
+    async fn cancel(&self, ticket: &JobTicket, state: &str) -> Result<(), ParticipantError> {
+        let what = format!("the job {:?}", ticket.job);
+        if state.starts_with("Cancel") {
+            return Ok(());
+        }
+        if matches!(state, "Finished" | "Error") {
+            let message = format!("{what} has ended already: it is {state}");
+            return Err(ParticipantError::Rejected(message, None));
+        }
+        let path = format!("{}/cancelJob", job_path(ticket));
+        let asked = self.send(Method::Post, &path, ENCODING_VERSION, None).await;
+        asked.map(|_| ()).map_err(|error| classify(&error, &what))
+    }
+
     async fn job(&self, ticket: &JobTicket) -> Result<JobSnapshot, ParticipantError> {
+        let job = self.look(ticket).await?;
+        Ok(JobSnapshot { correlation: job.properties.correlation_data.unwrap_or_default() })
+    }
+
+    async fn look(&self, ticket: &JobTicket) -> Result<Job, ParticipantError> {
         let what = format!("the job {:?}", ticket.job);
         if !is_name(&ticket.transform) || !is_name(&ticket.job) {
             return Err(ParticipantError::NotFound(what, None));
         }
         let body = self.send(Method::Get, &job_path(ticket), ENCODING_VERSION, None).await;
         let body = body.map_err(|error| classify(&error, &what))?;
-        let job = serde_json::from_slice::<Job>(&body).map_err(|_| unreadable(&what))?;
-        Ok(JobSnapshot { correlation: job.properties.correlation_data.unwrap_or_default() })
+        serde_json::from_slice::<Job>(&body).map_err(|_| unreadable(&what))
     }
 }
 
@@ -232,6 +316,15 @@ impl Encoder for MediaServices {
         account.put_job(job, &transform, &body).await.map_err(at(SubmitStep::Job))?;
         tracing::debug!(region = account.region, job = job.name, "a job was submitted");
         Ok(())
+    }
+
+    async fn cancel(&self, job: &str, transform: Option<&str>) -> Result<(), ParticipantError> {
+        for account in &self.accounts {
+            if let Some((ticket, state)) = account.find(job, transform).await? {
+                return account.cancel(&ticket, &state).await;
+            }
+        }
+        Err(ParticipantError::NotFound(format!("the job {job:?}"), None))
     }
 
     async fn job(&self, ticket: &JobTicket) -> Result<JobSnapshot, ParticipantError> {

@@ -22,9 +22,10 @@ pub(super) fn read_with_key(
     blob: &BlobAddress,
     key: &AzureSecret,
     now: OffsetDateTime,
+    lifetime: Duration,
 ) -> azure_core::Result<String> {
     let time = |time: OffsetDateTime| time.format(SECONDS).unwrap_or_default();
-    let (start, expiry) = (time(now - CLOCK_SKEW), time(now + COPY_LIFETIME));
+    let (start, expiry) = (time(now - CLOCK_SKEW), time(now + lifetime));
     let resource = format!("/blob/{}/{}/{}", blob.container.account, blob.container.container, blob.name);
     // Permissions, start, expiry, resource, identifier, IP, protocol, version, kind, snapshot, encryption scope, five headers.
     let text = format!("r\n{start}\n{expiry}\n{resource}\n\n\n\n{VERSION}\nb\n\n\n\n\n\n\n");

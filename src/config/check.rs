@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
-use super::Config;
+use super::{Config, CredentialKind};
 use crate::secret::Secret;
 
 /// Refuses what could not work, by key and expectation.
@@ -19,10 +19,22 @@ pub(super) fn check(config: &Config) -> Result<(), String> {
     within("endpoint.connections_max", endpoint.connections_max, 1..=COUNT_MAX)?;
     within("topic.posts_max", topic.posts_max, 1..=256)?;
     within("topic.budget_seconds", topic.budget_seconds, 1..=endpoint.delivery_budget_seconds)?;
+    within("requests.sas_seconds_max", config.requests.sas_seconds_max, 0..=SAS_SECONDS_MAX)?;
     within("telemetry.trace_ratio", telemetry.trace_ratio, 0.0..=1.0)?;
     base64("topic.key", &topic.key)?;
     for account in &storage.accounts {
         base64(&format!("storage.accounts: {:?}: key", account.name), &account.key)?;
+    }
+    let mut names = storage.accounts.iter().map(|account| account.name.as_str()).collect::<Vec<_>>();
+    names.sort_unstable();
+    if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+        return Err(format!("storage.accounts: {:?} is there twice", twice[0]));
+    }
+    if config.entra.credential == CredentialKind::ClientSecret {
+        let entra = [("tenant_id", &config.entra.tenant_id), ("client_id", &config.entra.client_id)];
+        if let Some((key, _)) = entra.into_iter().find(|(_, value)| value.is_empty()) {
+            return Err(format!("entra.{key}: expected an id, because entra.credential is client_secret"));
+        }
     }
     Ok(())
 }
@@ -32,7 +44,14 @@ const BODY_BYTES_MAX: usize = 64 << 20;
 /// More steps or connections than any machine has descriptors for.
 const COUNT_MAX: usize = 1 << 20;
 
-fn within<T: Copy + PartialOrd + Display>(key: &str, value: T, range: RangeInclusive<T>) -> Result<(), String> {
+/// Azure signs with keys that live seven days at most; an hour is left for clocks and for keys that are in use.
+const SAS_SECONDS_MAX: u32 = 7 * 86_400 - 3_600;
+
+fn within<T: Copy + PartialOrd + Display>(
+    key: &str,
+    value: T,
+    range: RangeInclusive<T>,
+) -> Result<(), String> {
     let (least, most) = (range.start(), range.end());
     if range.contains(&value) { Ok(()) } else { Err(format!("{key} is {value}: expected {least} to {most}")) }
 }

@@ -48,10 +48,11 @@ pub async fn demo(arguments: DemoArguments, stop: CancellationToken) -> Result<(
 async fn saga(local: &LocalCloud, scratch: &Path, outputs: &Path) -> Result<(), String> {
     let made = scratch.join("clip.mp4");
     clip::make(&made).await?;
-    let uploaded = local.cloud.blob_storage.write_from_file(INBOX, INBOX, CLIP, &made, "video/mp4").await;
-    uploaded.map_err(|error| error.to_string())?;
     let places = &local.places;
     let mut orchestrator = Orchestrator::new(places, timeline::watch(&local.cloud));
+    let uploaded = local.cloud.blob_storage.write_from_file(INBOX, INBOX, CLIP, &made, "video/mp4").await;
+    uploaded.map_err(|error| error.to_string())?;
+    orchestrator.hear("the upload", "response.blob.created.success").await?;
     let source = blob_uri(places, INBOX, INBOX, CLIP);
     let work = blob_uri(places, "archive", WORK_CONTAINER, CLIP);
     orchestrator
@@ -104,7 +105,7 @@ async fn show_outputs(local: &LocalCloud, encoded: &Value, folder: &Path) -> Res
         save(local, &name, &file).await?;
         let url = url::Url::from_file_path(&file)
             .map_err(|()| format!("{}: not an absolute path", file.display()))?;
-        println!("  {url}\n      {}\n      (in the cloud: {uri})", clip::describe(&file).await?);
+        println!("  {url}\n      {}", clip::describe(&file).await?);
         is_any = true;
     }
     if is_any { Ok(()) } else { Err("the encode succeeded without an output that can be played".to_owned()) }

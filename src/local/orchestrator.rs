@@ -74,6 +74,12 @@ impl Orchestrator {
         }
     }
 
+    /// Waits for an answer that nobody asked for.
+    pub(super) async fn hear(&mut self, waiting_for: &str, until: &str) -> Result<(), String> {
+        while self.next(waiting_for, until).await?.event_type != until {}
+        Ok(())
+    }
+
     async fn publish(&self, event_type: &str, data: &Value) -> Result<(), String> {
         let now = clock::now();
         let body = json!([{

@@ -47,7 +47,8 @@ pub(super) fn for_people(places: &Places, is_without_processor: bool) -> String 
     );
     if is_without_processor {
         text += &format!(
-            "                  (start it: gridwich serve --config {})\n",
+            "                  (start it: gridwich serve --config {};\n                  \
+             what is published before it has answered is delivered to nobody)\n",
             places.config_file.display()
         );
     }

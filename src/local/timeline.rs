@@ -10,7 +10,12 @@ use local_azure::event_grid::Watched;
 use serde_json::Value;
 use time::OffsetDateTime;
 
+use crate::azure::blob_storage::CONTEXTS;
+
 use super::places::{MEDIA_ACCOUNTS, REQUESTS, RESPONSES, STORAGE_ACCOUNTS};
+
+/// So many events that are there already are put in order.
+const READY_MAX: usize = 256;
 
 /// An event as it is shown.
 #[derive(Clone, Debug)]
@@ -46,7 +51,12 @@ pub(super) fn watch(cloud: &Cloud) -> BoxStream<'static, Entry> {
         let watched = cloud.event_grid.watch(name)?;
         Some(watched.filter_map(move |watched| std::future::ready(entry(&watched, &sender))).boxed())
     });
-    select_all(topics).boxed()
+    // What several topics have at the same moment is shown in the order it was received.
+    let in_order = select_all(topics).ready_chunks(READY_MAX).flat_map(|mut entries| {
+        entries.sort_by_key(|entry| entry.received);
+        futures_util::stream::iter(entries)
+    });
+    in_order.boxed()
 }
 
 fn sender(topic: &str) -> String {
@@ -63,6 +73,10 @@ fn sender(topic: &str) -> String {
 fn entry(watched: &Watched, sender: &str) -> Option<Entry> {
     let Watched::Event { received, event } = watched else { return None };
     let mut event = serde_json::from_slice::<Value>(event).ok()?;
+    if event["subject"].as_str().is_some_and(|subject| subject.contains(&format!("/{CONTEXTS}/"))) {
+        // What the processor keeps for itself is no part of the story.
+        return None;
+    }
     let data = event["data"].take();
     Some(Entry {
         received: *received,

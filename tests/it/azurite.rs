@@ -13,8 +13,8 @@ use gridwich::secret::Secret;
 use gridwich_handlers::operation_context::{ContextReference, OperationContext, Stamp, write};
 use gridwich_handlers::operation_id::OperationId;
 use gridwich_handlers::participants::{
-    BlobAddress, ContainerAddress, CopyRequest, Existence, ParticipantError, RehydratePriority, Storage as _,
-    Tier, TierChange,
+    BlobAddress, ContainerAddress, CopyRequest, Kept, ParticipantError, PublicAccess, RehydratePriority,
+    Storage as _, Tier, TierChange,
 };
 
 use crate::process::{Local, PATIENCE, Process, port_base, run_client, tool};
@@ -120,7 +120,7 @@ impl Transcript<'_> {
             source_etag: &etag,
             destination: &to,
             note: &note,
-            is_repeated: self.storage.keep_context(&note, "{}").await.unwrap() == Existence::Existed,
+            is_repeated: self.storage.keep_context(&note, "{}", "").await.unwrap() != Kept::Now,
             carried: &carried,
         };
         let answer = self.storage.start_copy(copy).await;
@@ -151,6 +151,31 @@ impl Transcript<'_> {
         self.note(&format!("tier {container}/{name} {tier:?}"), &answer);
     }
 
+    async fn delete(&mut self, container: &str, name: &str, etag: Option<&str>) {
+        let blob = self.blob(container, name);
+        let found = self.storage.properties(&blob).await.map_or("\"0x0\"".to_owned(), |found| found.etag);
+        let carried = write(&OperationContext::empty(), &Stamp::default(), 1_024).unwrap();
+        let answer = self.storage.delete(&blob, etag.unwrap_or(&found), &carried).await;
+        self.note(&format!("delete {container}/{name}"), &answer);
+    }
+
+    async fn open(&mut self, container: &str) {
+        for access in [PublicAccess::Blob, PublicAccess::BlobContainer, PublicAccess::None] {
+            let answer = self.storage.set_access(&self.container(container), access).await;
+            self.note(&format!("open {container} {access:?}"), &answer);
+        }
+    }
+
+    async fn delete_container(&mut self, container: &str) {
+        let address = self.container(container);
+        let there = self.storage.has_container(&address).await;
+        self.note(&format!("has {container}"), &there);
+        let answer = self.storage.delete_container(&address).await;
+        self.note(&format!("delete {container}"), &answer);
+        let there = self.storage.has_container(&address).await;
+        self.note(&format!("has {container}"), &there);
+    }
+
     async fn list(&mut self, container: &str) {
         let answer = self.storage.list(&self.container(container)).await;
         self.note(&format!("list {container}"), &answer);
@@ -159,7 +184,7 @@ impl Transcript<'_> {
     async fn keep(&mut self, text: &str) {
         let reference = self.reference("1");
         for _ in 0..2 {
-            let kept = self.storage.keep_context(&reference, text).await;
+            let kept = self.storage.keep_context(&reference, text, "\"0x8D1\"").await;
             self.note("keep", &kept);
         }
         let found = self.storage.kept_context(&reference).await;
@@ -193,6 +218,17 @@ async fn transcript(storage: &BlobStorage, account: &str) -> Vec<String> {
     calls.tier("show-17", "nothing", Tier::Cool).await;
     calls.list("show-17").await;
     calls.list("no-such-container").await;
+    for container in ["show-17", "no-such-container", "gridwich-contexts"] {
+        calls.open(container).await;
+    }
+    calls.delete("show-17", "sp ace+plus%41#hash?query.json", Some("\"0x8D1\"")).await;
+    for name in ["sp ace+plus%41#hash?query.json", "sp ace+plus%41#hash?query.json", "nothing"] {
+        calls.delete("show-17", name, None).await;
+    }
+    calls.list("show-17").await;
+    for container in ["show-17", "no-such-container", "gridwich-contexts"] {
+        calls.delete_container(container).await;
+    }
     calls.lines
 }
 

@@ -9,6 +9,7 @@ mod delivery;
 mod demo;
 mod endpoint;
 mod kills;
+mod messages;
 mod process;
 mod sagas;
 mod schemas;

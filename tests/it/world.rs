@@ -170,6 +170,15 @@ impl World {
         *self.app.lock().unwrap_or_else(PoisonError::into_inner) = app;
     }
 
+    /// Lets the processor look once after copies under way.
+    pub async fn watch_copies(&self) {
+        let watch = self.app.lock().unwrap_or_else(PoisonError::into_inner).copy_watch.clone();
+        if let Some(watch) = watch {
+            watch.look().await;
+        }
+        self.settled().await;
+    }
+
     /// What is running in the processor.
     pub fn steps(&self) -> gridwich::steps::Steps {
         self.app.lock().unwrap_or_else(PoisonError::into_inner).steps.clone()

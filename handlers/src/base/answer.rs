@@ -19,6 +19,9 @@ pub trait Answer: Serialize + JsonSchema + Send {
     /// For example `response.blob.tier.success`.
     const EVENT_TYPE: &'static str;
 
+    /// The event's subject, where the original's was not `/{event type}/{event id}`.
+    const SUBJECT: Option<&'static str> = None;
+
     /// What it means for the operation.
     fn kind(&self) -> Kind {
         Kind::Outcome
@@ -28,11 +31,23 @@ pub trait Answer: Serialize + JsonSchema + Send {
     fn example() -> Self;
 }
 
+/// An answer as the flow publishes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spoken {
+    /// Its event type.
+    pub event_type: &'static str,
+    /// What it means for the operation.
+    pub kind: Kind,
+    /// Its subject, where it is not formed from type and id.
+    pub subject: Option<&'static str>,
+    /// Its `data`, without operation context.
+    pub data: Vec<u8>,
+}
+
 /// Everything a handler can answer.
 pub trait ResponseData: Send {
-    /// The answer to publish: its event type, its meaning and its `data` without operation context. Nothing when there
-    /// is nothing to say.
-    fn answer(&self) -> Option<(&'static str, Kind, Vec<u8>)>;
+    /// The answer to publish. Nothing when there is nothing to say.
+    fn answer(&self) -> Option<Spoken>;
 
     /// Each possible answer, for the published contract.
     fn contract(generator: &mut SchemaGenerator) -> Vec<AnswerContract>;
@@ -50,8 +65,9 @@ pub struct AnswerContract {
 }
 
 impl<A: Answer> ResponseData for A {
-    fn answer(&self) -> Option<(&'static str, Kind, Vec<u8>)> {
-        Some((A::EVENT_TYPE, self.kind(), to_json(self)))
+    fn answer(&self) -> Option<Spoken> {
+        let (event_type, subject) = (A::EVENT_TYPE, A::SUBJECT);
+        Some(Spoken { event_type, kind: self.kind(), subject, data: to_json(self) })
     }
 
     fn contract(generator: &mut SchemaGenerator) -> Vec<AnswerContract> {
@@ -62,7 +78,7 @@ impl<A: Answer> ResponseData for A {
 
 /// A handler with nothing to say answers `None`.
 impl<R: ResponseData> ResponseData for Option<R> {
-    fn answer(&self) -> Option<(&'static str, Kind, Vec<u8>)> {
+    fn answer(&self) -> Option<Spoken> {
         self.as_ref()?.answer()
     }
 
@@ -71,12 +87,37 @@ impl<R: ResponseData> ResponseData for Option<R> {
     }
 }
 
+/// A handler with two ways to end that are both an answer.
+impl<A: ResponseData, B: ResponseData> ResponseData for Either<A, B> {
+    fn answer(&self) -> Option<Spoken> {
+        match self {
+            Self::One(answer) => answer.answer(),
+            Self::Other(answer) => answer.answer(),
+        }
+    }
+
+    fn contract(generator: &mut SchemaGenerator) -> Vec<AnswerContract> {
+        let mut contract = A::contract(generator);
+        contract.extend(B::contract(generator));
+        contract
+    }
+}
+
+/// One of two answers.
+#[derive(Clone, Debug)]
+pub enum Either<A, B> {
+    /// The first.
+    One(A),
+    /// The second.
+    Other(B),
+}
+
 /// The answer of a handler that only ever fails.
 #[derive(Clone, Copy, Debug)]
 pub enum Never {}
 
 impl ResponseData for Never {
-    fn answer(&self) -> Option<(&'static str, Kind, Vec<u8>)> {
+    fn answer(&self) -> Option<Spoken> {
         match *self {}
     }
 

@@ -4,7 +4,7 @@ use super::failure::Failure;
 use super::handler::{Recovered, Step, storage_of};
 use super::log_events;
 use crate::operation_context::{Arrived, Carried, ContextReference, OperationContext, Stamp, read, write};
-use crate::participants::{Announce, Existence, Participants, Storage};
+use crate::participants::{Announce, Kept, Participants, Storage};
 
 /// The context as it travels in a field of `bytes_max` bytes; what does not fit is kept in `account`, and a reference
 /// travels instead.
@@ -14,29 +14,46 @@ use crate::participants::{Announce, Existence, Participants, Storage};
 pub async fn carry(step: &Step<'_>, account: &str, bytes_max: usize) -> Result<Carried, Failure> {
     match fitting(step, bytes_max) {
         Some(carried) => Ok(carried),
-        None => Ok(begin(step, account).await?.carried(step, bytes_max)),
+        None => Ok(begin(step, account, "").await?.carried(step, bytes_max)),
     }
 }
 
-/// Keeps the context in `account` in any case: a note that the operation has begun there.
+/// Keeps the context in `account` in any case: a note that the operation has begun there, with a word of visible ASCII on
+/// what it is about.
 ///
 /// # Errors
 /// When it could not be kept.
-pub async fn begin(step: &Step<'_>, account: &str) -> Result<Begun, Failure> {
-    let reference = ContextReference { account: account.to_owned(), operation: step.operation.id };
+pub async fn begin(step: &Step<'_>, account: &str, about: &str) -> Result<Begun, Failure> {
+    let note = note_in(step, account);
     let empty = OperationContext::empty();
     let context = step.operation.context.as_ref().unwrap_or(&empty);
-    let kept = step.storage()?.keep_context(&reference, context.as_str()).await;
-    let existence = kept.map_err(Failure::of(log_events::CONTEXT_NOT_KEPT))?;
-    Ok(Begun { note: reference, is_repeated: existence == Existence::Existed })
+    let kept = step.storage()?.keep_context(&note, context.as_str(), about).await;
+    let before = match kept.map_err(Failure::of(log_events::CONTEXT_NOT_KEPT))? {
+        Kept::Now => None,
+        Kept::Before(about) => Some(about),
+    };
+    Ok(Begun { note, before })
+}
+
+/// Whether the operation has begun in `account` before.
+///
+/// # Errors
+/// When that cannot be found out.
+pub async fn has_begun(step: &Step<'_>, account: &str) -> Result<bool, Failure> {
+    let found = step.storage()?.has_context(&note_in(step, account)).await;
+    found.map_err(Failure::of(log_events::CONTEXT_NOT_KEPT))
+}
+
+fn note_in(step: &Step<'_>, account: &str) -> ContextReference {
+    ContextReference { account: account.to_owned(), operation: step.operation.id }
 }
 
 /// An operation that has been noted where its work happens.
 pub struct Begun {
     /// Where the note is.
     pub note: ContextReference,
-    /// Whether it was there already.
-    pub is_repeated: bool,
+    /// What it said, if it was there already.
+    pub before: Option<String>,
 }
 
 impl Begun {

@@ -18,6 +18,7 @@ type Run = fn(Event, World) -> BoxFuture<'static, Result<(), Unsettled>>;
 struct Entry {
     event_type: &'static str,
     majors: &'static [u32],
+    is_internal: bool,
     run: Run,
 }
 
@@ -74,6 +75,7 @@ impl Dispatcher {
         let entry = Entry {
             event_type,
             majors: H::Event::MAJOR_VERSIONS,
+            is_internal: H::Event::IS_INTERNAL,
             run: |event, world| Box::pin(flow::run::<H>(event, world)),
         };
         let entries = self.entries.entry(event_type).or_default();
@@ -84,15 +86,18 @@ impl Dispatcher {
         });
         assert!(!is_taken, "two handlers for one version of {event_type}");
         entries.push(entry);
-        self.contract.push(HandlerContract::of::<H>());
+        if !H::Event::IS_INTERNAL {
+            self.contract.push(HandlerContract::of::<H>());
+        }
         self
     }
 
-    /// Finds where an event goes.
+    /// Finds where an event goes that a courier has delivered.
     #[must_use]
     pub fn route(&self, event: &Event) -> Route {
         let entries = self.entries.get(event.event_type.as_str());
-        if let Some(entry) = entries.and_then(|e| e.iter().find(|entry| entry.takes(&event.data_version))) {
+        let takes = |entry: &&Entry| !entry.is_internal && entry.takes(&event.data_version);
+        if let Some(entry) = entries.and_then(|entries| entries.iter().find(takes)) {
             return Route::Handler(Handling { event_type: entry.event_type, run: entry.run });
         }
         if !event.event_type.starts_with(REQUEST_PREFIX) {
@@ -112,6 +117,13 @@ impl Dispatcher {
                 self.nearest(&event.event_type)
             ),
         })
+    }
+
+    /// Finds the handler of an event that our own program has raised.
+    #[must_use]
+    pub fn route_internal(&self, event: &Event) -> Option<Handling> {
+        let entry = self.entries.get(event.event_type.as_str())?.iter().find(|entry| entry.is_internal)?;
+        Some(Handling { event_type: entry.event_type, run: entry.run })
     }
 
     /// What each handler takes and answers, in order of registration.

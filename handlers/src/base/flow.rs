@@ -10,7 +10,7 @@ use serde::Serialize;
 use tracing::{Instrument as _, Span};
 use uuid::Uuid;
 
-use super::answer::{Kind, ResponseData, to_json};
+use super::answer::{Kind, ResponseData, Spoken, to_json};
 use super::failure::{Failure, HandlerName, RequestName};
 use super::handler::{EventData, Handler, Operation, Recovered, Step};
 use super::log_events;
@@ -191,10 +191,10 @@ impl Flow<'_> {
 
     async fn publish_answer(
         &self,
-        answer: Option<(&'static str, Kind, Vec<u8>)>,
+        answer: Option<Spoken>,
         operation: &Operation,
     ) -> Result<(), PublishError> {
-        let Some((event_type, kind, data)) = answer else { return Ok(()) };
+        let Some(Spoken { event_type, kind, subject, data }) = answer else { return Ok(()) };
         if data.len() > ANSWER_BYTES_MAX {
             let message = format!("the answer {event_type} is larger than a topic takes");
             return self
@@ -207,7 +207,8 @@ impl Flow<'_> {
             "{event_type}",
         );
         let id = answer_id(operation, event_type, &kind);
-        self.publish(event_type, id, format!("/{event_type}/{id}"), data, operation).await
+        let subject = subject.map_or_else(|| format!("/{event_type}/{id}"), str::to_owned);
+        self.publish(event_type, id, subject, data, operation).await
     }
 
     async fn publish_failure(&self, failure: &Failure, operation: &Operation) -> Result<(), PublishError> {

@@ -27,6 +27,9 @@ pub trait EventData: DeserializeOwned + JsonSchema + Send + 'static {
     /// Whether it reports something on the way, so that nobody needs to hear when it cannot be passed on.
     const IS_INTERIM: bool = false;
 
+    /// Whether only our own program can raise it: no courier delivers it, and it is no part of the contract.
+    const IS_INTERNAL: bool = false;
+
     /// The operation context, where the data has a member for it.
     fn operation_context(&self) -> Option<&OperationContext> {
         None

@@ -17,6 +17,8 @@ macro_rules! log_events {
 log_events! {
     /// A request that no handler here takes, where the operator owns the topic.
     UNHANDLED_EVENT_TYPE = 501002 "UnhandledEventGridEventType";
+    /// A blob that is not there cannot be deleted.
+    NO_SUCH_BLOB_TO_DELETE = 414000 "NoSuchBlobInBlobDeleteHandler";
     /// The event has no data.
     DATA_ABSENT = 502003 "FailedToDeserializeEventData";
     /// The event's data could not be read, or a handler failed in a way that has no number of its own.
@@ -27,14 +29,34 @@ log_events! {
     CONTEXT_NOT_KEPT = 502901 "OperationContextNotKept";
     /// The outcome is too large to be published.
     ANSWER_TOO_LARGE = 502902 "AnswerTooLarge";
+    /// What was asked for is switched off in the configuration.
+    SWITCHED_OFF = 502903 "RequestSwitchedOff";
+    /// There is nothing of that name that could be cancelled.
+    NOTHING_TO_CANCEL = 502904 "NothingToCancel";
+    /// A setting's secret was renewed and could not be read anew; logged.
+    SECRET_NOT_READ = 502905 "SecretNotRead";
     /// A created blob's metadata could not be read; logged, and announced without it.
     CREATED_BLOB_METADATA = 510000 "FailedToGetBlobMetadataInBlobCreatedHandler";
+    /// A deleted blob's URL is none.
+    DELETED_BLOB_URL = 510001 "FailedToCreateBlobDeletedDataWithEventDataInBlobDeletedHandler";
+    /// Metadata cannot be set on a blob that is not there.
+    METADATA_BLOB_MISSING = 511001 "StorageServiceAttemptToAddMetadataToBlobThatDoesNotExist";
+    /// Storage gave no key to sign a URL with.
+    SAS_NO_KEY = 511002 "StorageServiceMissingConnectionString";
     /// The container could not be made.
     CONTAINER_NOT_CREATED = 511003 "FailedToCreateContainer";
+    /// The container could not be deleted.
+    CONTAINER_NOT_DELETED = 511004 "FailedToDeleteContainer";
+    /// Who may read the container could not be changed.
+    CONTAINER_ACCESS = 511006 "FailedToChangeContainerAccess";
     /// A URI of the copy is no absolute URI of an account we may touch.
     COPY_URI_INVALID = 513000 "InvalidUriInBlobCopyHandler";
     /// An asynchronous copy ended without success.
     COPY_NOT_COMPLETED = 513900 "BlobCopyNotCompleted";
+    /// A copy has ended with another checksum than its source has.
+    COPY_CHECKSUM = 513901 "BlobCopyChecksumMismatch";
+    /// The URI of a blob to delete is no absolute URI of an account we may touch.
+    DELETE_URI_INVALID = 514000 "InvalidUriInBlobDeleteHandler";
     /// The encode request says something that cannot be meant.
     ENCODE_REQUEST_INVALID = 551000 "MediaServicesV3EncodeCreateDtoError";
     /// The output container cannot be used.
@@ -53,16 +75,30 @@ log_events! {
     ENCODE_INPUT_MISSING = 551010 "MediaServicesV3AttemptToUseNonexistentBlob";
     /// The job behind an event could not be looked up.
     ENCODE_JOB_NOT_READ = 551900 "MediaServicesV3JobNotRead";
+    /// The job could not be cancelled.
+    ENCODE_JOB_NOT_CANCELED = 551901 "MediaServicesV3JobNotCanceled";
     /// Storage did not change the tier.
     TIER_NOT_CHANGED = 611000 "FailedToChangeTierInStorageService";
+    /// Storage did not set the metadata.
+    METADATA_NOT_SET = 611001 "FailedToSetMetadataInStorageService";
+    /// A URI is no absolute URI of a blob in an account we may touch.
+    BLOB_URI_INVALID = 611002 "BlobBaseClientProviderFailedToCreateBlobBaseClient";
+    /// A URL could not be signed.
+    SAS_NOT_CREATED = 611003 "FailedToCreateBlobSasUriInStorageService";
+    /// Storage did not delete the blob.
+    BLOB_NOT_DELETED = 611004 "FailedToDeleteDueToStorageExceptionInStorageService";
     /// The destination's container could not be made.
     COPY_CONTAINER = 611007 "StorageServiceFailedCreatingTargetContainerForBlobCopy";
+    /// Whether a blob is there could not be found out.
+    BLOB_EXISTENCE = 611008 "FailedToCheckBlobExistenceDueToStorageExceptionInStorageService";
     /// Blobs could not be listed.
     BLOBS_NOT_LISTED = 611009 "FailedToListBlobsDueToStorageExceptionInStorageService";
     /// A blob's properties could not be read.
     BLOB_PROPERTIES = 611012 "FailedToGetBlobPropertiesInStorageService";
     /// The copy could not be started.
     COPY_NOT_STARTED = 611014 "FailedToCopyBlobInStorageService";
+    /// A copy could not be stopped.
+    COPY_NOT_ABORTED = 611900 "FailedToAbortCopyInStorageService";
     /// A time is negative, or an end is not after its start; the cause of 551006, as the original had it.
     TIME_OUT_OF_RANGE = 652006 "TimeParameterOutOfRange";
 }

@@ -28,6 +28,8 @@ pub struct BlobCreatedEvent {
 
 /// The call that makes an empty file on an account with a hierarchical namespace, long before it is complete.
 const UNFINISHED: &str = "CreateFile";
+/// The call that makes a copy.
+const COPIED: &str = "CopyBlob";
 
 impl EventData for BlobCreatedEvent {
     const EVENT_TYPE: &'static str = "Microsoft.Storage.BlobCreated";
@@ -97,23 +99,38 @@ impl Handler for BlobCreated {
         if event.api == UNFINISHED {
             return Ok(None);
         }
-        let properties = match look(&event.url, step).await {
-            Ok(properties) => Some(properties),
-            Err(error) if error.is_passing() => return Err(Failure::of(log_events::BLOB_PROPERTIES)(error)),
-            Err(error) => {
-                let log_event = log_events::CREATED_BLOB_METADATA;
-                tracing::warn!(log_event.id = log_event.id, operation.id = %step.operation.id, "{}: {error}", log_event.name);
-                None
-            }
-        };
-        if let Some(reason) = properties.as_ref().and_then(reason_of_failed_copy) {
-            return Err(Failure::reported(
-                log_events::COPY_NOT_COMPLETED,
-                format!("the copy to {} {reason}", event.url),
-            ));
+        let url = event.url.clone();
+        let announced = announced(event.url, step).await;
+        if event.api == COPIED && announced.as_ref().err().is_none_or(|failure| !failure.is_passing) {
+            forget(&url, step).await;
         }
-        let blob_metadata = properties.map(|properties| properties.metadata);
-        Ok(Some(BlobCreatedSuccess { blob_uri: event.url, blob_metadata }))
+        announced.map(Some)
+    }
+}
+
+/// What there is to say of a blob once no copy onto it is under way any more.
+pub(super) async fn announced(url: ResourceUri, step: &Step<'_>) -> Result<BlobCreatedSuccess, Failure> {
+    let properties = match look(&url, step).await {
+        Ok(properties) => Some(properties),
+        Err(error) if error.is_passing() => return Err(Failure::of(log_events::BLOB_PROPERTIES)(error)),
+        Err(error) => {
+            let log_event = log_events::CREATED_BLOB_METADATA;
+            tracing::warn!(log_event.id = log_event.id, operation.id = %step.operation.id, "{}: {error}", log_event.name);
+            None
+        }
+    };
+    if let Some(properties) = &properties {
+        verify_copy(&url, properties, step).await?;
+    }
+    Ok(BlobCreatedSuccess { blob_uri: url, blob_metadata: properties.map(|properties| properties.metadata) })
+}
+
+/// The end of the copy has been heard of. If that cannot be written down, the watch hears of it once more.
+async fn forget(url: &ResourceUri, step: &Step<'_>) {
+    let Some(storage) = step.participants.storage.as_deref() else { return };
+    let Ok(blob) = storage.locate(url.as_str()) else { return };
+    if let Err(error) = storage.forget_copy(&blob.container.account, step.operation.id).await {
+        tracing::warn!(operation.id = %step.operation.id, "a copy that has ended is still watched: {error}");
     }
 }
 
@@ -124,11 +141,28 @@ async fn look(url: &ResourceUri, step: &Step<'_>) -> Result<BlobProperties, Part
     storage.settled_properties(&storage.locate(url.as_str())?).await
 }
 
-fn reason_of_failed_copy(properties: &BlobProperties) -> Option<String> {
-    match properties.copy.as_ref()? {
+/// A copy must have ended well, and with the checksum of its source where both have one.
+async fn verify_copy(url: &ResourceUri, found: &BlobProperties, step: &Step<'_>) -> Result<(), Failure> {
+    let failed =
+        |log_event, became: &str| Err(Failure::reported(log_event, format!("the copy to {url} {became}")));
+    match &found.copy {
+        Some(CopyState::Aborted) => failed(log_events::COPY_NOT_COMPLETED, "was aborted"),
+        Some(CopyState::Failed(reason)) => {
+            failed(log_events::COPY_NOT_COMPLETED, &format!("failed: {reason}"))
+        }
+        Some(CopyState::Success) if !has_checksum_of_source(found, step).await => {
+            failed(log_events::COPY_CHECKSUM, "has another checksum than its source")
+        }
         // A copy that is under way still is not settled.
-        CopyState::Pending | CopyState::Success => None,
-        CopyState::Aborted => Some("was aborted".to_owned()),
-        CopyState::Failed(reason) => Some(format!("failed: {reason}")),
+        Some(CopyState::Pending | CopyState::Success) | None => Ok(()),
     }
+}
+
+/// A source that has changed since, is gone or has no checksum says nothing against its copy.
+async fn has_checksum_of_source(found: &BlobProperties, step: &Step<'_>) -> bool {
+    let (Some(copied), Some(from)) = (&found.content_md5, &found.copied_from) else { return true };
+    let Some(storage) = step.participants.storage.as_deref() else { return true };
+    let Ok(source) = storage.properties(from).await else { return true };
+    let is_as_copied = source.last_modified < found.last_modified && source.bytes == found.bytes;
+    !is_as_copied || source.content_md5.is_none_or(|md5| md5 == *copied)
 }

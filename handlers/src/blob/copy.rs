@@ -91,13 +91,13 @@ impl Handler for BlobCopy {
         let found = storage.properties(&source).await.map_err(not_read)?;
         let container = storage.create_container(&destination.container, step.operation.id).await;
         container.map_err(Failure::of(log_events::COPY_CONTAINER))?;
-        let begun = begin(step, &destination.container.account).await?;
+        let begun = begin(step, &destination.container.account, &found.etag).await?;
         let copy = CopyRequest {
             source: &source,
             source_etag: &found.etag,
             destination: &destination,
             note: &begun.note,
-            is_repeated: begun.is_repeated,
+            is_repeated: begun.before.is_some(),
             carried: &begun.carried(step, storage.context_bytes_max()),
         };
         storage.start_copy(copy).await.map_err(Failure::of(log_events::COPY_NOT_STARTED))?;

@@ -1,9 +1,10 @@
 //! `request.blob.tier.change`: sets a blob's access tier. The end of a rehydration is storage's to report.
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::words::in_any_case;
 use crate::base::{Answer, EventData, Failure, Handler, Step, carry, log_events};
 use crate::operation_context::OperationContext;
 use crate::participants::{RehydratePriority, Tier, TierChange};
@@ -128,14 +129,6 @@ impl JsonSchema for PriorityName {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         in_any_case(&["Standard", "Normal", "Low", "High"])
     }
-}
-
-/// These words, of which the case does not matter; as spelled here they are what answers say.
-fn in_any_case(words: &[&str]) -> Schema {
-    let letter = |c: char| format!("[{}{}]", c.to_ascii_uppercase(), c.to_ascii_lowercase());
-    let patterns = words.iter().map(|word| word.chars().map(letter).collect::<String>());
-    let pattern = format!("^({})$", patterns.collect::<Vec<_>>().join("|"));
-    json_schema!({"type": "string", "anyOf": [{"enum": words}, {"pattern": pattern}]})
 }
 
 impl From<PriorityName> for RehydratePriority {

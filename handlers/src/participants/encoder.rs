@@ -112,6 +112,10 @@ pub trait Encoder: Send + Sync {
     /// Submits a job. A job of that name that carries the same operation is the one that was meant.
     async fn submit(&self, job: &EncodeJob) -> Result<(), EncodeError>;
 
+    /// Asks for a job to be stopped. Without its transform it is looked for in all there are. One that is being stopped, or
+    /// has been, is as wanted.
+    async fn cancel(&self, job: &str, transform: Option<&str>) -> Result<(), ParticipantError>;
+
     /// Looks a job up.
     async fn job(&self, ticket: &JobTicket) -> Result<JobSnapshot, ParticipantError>;
 }

@@ -1,8 +1,11 @@
 //! What blob storage can do for us. Not how a blob is addressed on the wire: only that it can be.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::ParticipantError;
 use crate::operation_context::{Carried, ContextReference};
@@ -35,8 +38,16 @@ pub struct BlobProperties {
     pub bytes: u64,
     /// The caller's metadata, names as spelled.
     pub metadata: BTreeMap<String, String>,
+    /// When it was last written, in seconds since 1970.
+    pub last_modified: i64,
+    /// The checksum that was given with its content, as Base64; many blobs have none.
+    pub content_md5: Option<String>,
     /// The state of the last copy onto this blob, if it was ever a copy.
     pub copy: Option<CopyState>,
+    /// Names that copy.
+    pub copy_id: Option<String>,
+    /// What was copied, if it lies in an account we may touch.
+    pub copied_from: Option<BlobAddress>,
 }
 
 /// How far a copy onto a blob has come.
@@ -52,6 +63,38 @@ pub enum CopyState {
     Failed(String),
 }
 
+/// A copy under watch that has ended, and of which nobody has heard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndedCopy {
+    /// The account of its destination.
+    pub account: String,
+    /// The operation it belongs to.
+    pub operation: OperationId,
+    /// What was sent with it.
+    pub carried: String,
+    /// The URI of its destination.
+    pub destination: String,
+    /// How it ended.
+    pub end: CopyEnd,
+    /// Storage's reason, where it gave one.
+    pub reason: String,
+}
+
+/// How a copy ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub enum CopyEnd {
+    /// All is there.
+    Succeeded,
+    /// Storage gave it up.
+    Failed,
+    /// Somebody stopped it.
+    Aborted,
+    /// Somebody wrote something else to the destination meanwhile.
+    Replaced,
+    /// Somebody deleted the destination meanwhile.
+    Deleted,
+}
+
 /// Whether something had to be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Existence {
@@ -59,6 +102,49 @@ pub enum Existence {
     Created,
     /// It was there.
     Existed,
+}
+
+/// What came of keeping a note.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// It is there from now on.
+    Now,
+    /// It was there, and said this.
+    Before(String),
+}
+
+/// Who may read a container without any right of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PublicAccess {
+    /// Nobody.
+    None,
+    /// Anybody who knows the name of a blob, that blob.
+    Blob,
+    /// Anybody, all blobs and their names.
+    BlobContainer,
+}
+
+/// A URL that lets its holder read a blob: as good as a password while it lasts, so it cannot be printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SignedUrl(String);
+
+impl SignedUrl {
+    /// Takes a URL out of sight.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self(url.into())
+    }
+
+    /// The URL, for the one who asked for it.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SignedUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SignedUrl")
+    }
 }
 
 /// An asynchronous copy to start.
@@ -166,18 +252,60 @@ pub trait Storage: Send + Sync {
     /// Starts a copy that goes on by itself, or finds that the same has been started since it was noted.
     async fn start_copy(&self, copy: CopyRequest<'_>) -> Result<(), ParticipantError>;
 
+    /// Stops the copy of that id onto a blob, which is left empty.
+    async fn abort_copy(&self, destination: &BlobAddress, copy_id: &str) -> Result<(), ParticipantError>;
+
+    /// The copies under watch that have ended and are not forgotten. Of those that succeeded, only what ended minutes ago:
+    /// storage reports them itself.
+    async fn ended_copies(&self) -> Result<Vec<EndedCopy>, ParticipantError>;
+
+    /// Stops watching an operation's copy: its end has been heard of.
+    async fn forget_copy(&self, account: &str, operation: OperationId) -> Result<(), ParticipantError>;
+
+    /// Replaces all metadata of a blob; names keep their spelling.
+    async fn set_metadata(
+        &self,
+        blob: &BlobAddress,
+        metadata: &BTreeMap<String, String>,
+    ) -> Result<(), ParticipantError>;
+
+    /// Deletes a blob with its snapshots, if it is still the version that was looked at.
+    async fn delete(&self, blob: &BlobAddress, etag: &str, carried: &Carried)
+    -> Result<(), ParticipantError>;
+
+    /// A URL that lets its holder read a blob from a little before now until `seconds` from now.
+    async fn read_url(&self, blob: &BlobAddress, seconds: u32) -> Result<SignedUrl, ParticipantError>;
+
+    /// Whether a container is there.
+    async fn has_container(&self, container: &ContainerAddress) -> Result<bool, ParticipantError>;
+
+    /// Deletes a container and all that is in it.
+    async fn delete_container(&self, container: &ContainerAddress) -> Result<(), ParticipantError>;
+
+    /// Says who may read a container. Its stored access policies stay.
+    async fn set_access(
+        &self,
+        container: &ContainerAddress,
+        access: PublicAccess,
+    ) -> Result<(), ParticipantError>;
+
     /// Sets a tier, at once or by a rehydration that goes on by itself.
     async fn set_tier(&self, change: TierChange<'_>) -> Result<(), ParticipantError>;
 
     /// The names of all blobs of a container, in order.
     async fn list(&self, container: &ContainerAddress) -> Result<Vec<String>, ParticipantError>;
 
-    /// Keeps a context, which is also a note that its operation has begun. Keeping it again changes nothing.
+    /// Keeps a context, which is also a note that its operation has begun, with a word of visible ASCII `about` it. Keeping
+    /// it again changes nothing.
     async fn keep_context(
         &self,
         reference: &ContextReference,
         context: &str,
-    ) -> Result<Existence, ParticipantError>;
+        about: &str,
+    ) -> Result<Kept, ParticipantError>;
+
+    /// Whether an operation's context is kept.
+    async fn has_context(&self, reference: &ContextReference) -> Result<bool, ParticipantError>;
 
     /// A context that was kept.
     async fn kept_context(&self, reference: &ContextReference) -> Result<String, ParticipantError>;

@@ -9,9 +9,9 @@ use azure_storage_sas::SasBuilder;
 use gridwich_handlers::participants::BlobAddress;
 use tokio::sync::Mutex;
 
-use crate::azure::signature::{CLOCK_SKEW, COPY_LIFETIME, read_with_key};
+use crate::azure::signature::{CLOCK_SKEW, read_with_key};
 
-/// How long a delegation key is asked for: several times what a signature needs, at most seven days by Azure's rules.
+/// How long a delegation key is asked for, unless a signature needs longer; Azure gives seven days at most.
 const DELEGATION_LIFETIME: Duration = Duration::hours(24);
 
 /// How we prove our rights on an account.
@@ -41,32 +41,37 @@ impl Account {
         matches!(self.authority, Authority::Key(_))
     }
 
-    /// A query that lets whoever has it read one blob for the time a copy may take.
+    /// A query that lets whoever has it read one blob for a while.
     pub(super) async fn read_signature(
         &self,
         blob: &BlobAddress,
         now: OffsetDateTime,
+        lifetime: Duration,
     ) -> azure_core::Result<String> {
         match &self.authority {
-            Authority::Key(key) => read_with_key(blob, key, now),
+            Authority::Key(key) => read_with_key(blob, key, now, lifetime),
             Authority::Identity => {
-                let key = self.delegation_key(now).await?;
-                let builder = SasBuilder::new(&blob.container.account, &key, now + COPY_LIFETIME)?;
+                let key = self.delegation_key(now, lifetime).await?;
+                let builder = SasBuilder::new(&blob.container.account, &key, now + lifetime)?;
                 Ok(builder.start(now - CLOCK_SKEW).blob(&blob.container.container, &blob.name).read().build())
             }
         }
     }
 
-    async fn delegation_key(&self, now: OffsetDateTime) -> azure_core::Result<UserDelegationKey> {
+    async fn delegation_key(
+        &self,
+        now: OffsetDateTime,
+        lifetime: Duration,
+    ) -> azure_core::Result<UserDelegationKey> {
         let mut kept = self.delegation.lock().await;
         let is_good =
-            |key: &UserDelegationKey| key.signed_expiry.is_some_and(|expiry| expiry > now + COPY_LIFETIME);
+            |key: &UserDelegationKey| key.signed_expiry.is_some_and(|expiry| expiry > now + lifetime);
         if let Some(key) = kept.as_ref().filter(|key| is_good(key)) {
             return Ok(key.clone());
         }
         let info = KeyInfo {
             start: Some(now - CLOCK_SKEW),
-            expiry: Some(now + DELEGATION_LIFETIME),
+            expiry: Some(now + DELEGATION_LIFETIME.max(lifetime + CLOCK_SKEW)),
             ..KeyInfo::default()
         };
         let key = self.service.get_user_delegation_key(info.try_into()?, None).await?.into_model()?;

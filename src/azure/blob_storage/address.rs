@@ -81,8 +81,12 @@ fn container_of(uri: &str, account: &str, container: &str) -> Result<ContainerAd
         is_dns || matches!(name, "$root" | "$web" | "$logs")
     };
     let container = decoded(container).filter(|name| is_name(name));
-    let container =
-        container.ok_or_else(|| refused(uri, "expected the name of a container after the account"))?;
+    let container = container.ok_or_else(|| {
+        refused(
+            uri,
+            "expected the name of a container (3 to 63 lower-case letters, digits and single hyphens)",
+        )
+    })?;
     Ok(ContainerAddress { account: account.to_owned(), container })
 }
 

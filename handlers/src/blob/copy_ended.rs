@@ -1,0 +1,77 @@
+//! `Gridwich.CopyEnded`: a copy has ended of which storage has told nobody. Raised by our own watch over copies, never
+//! delivered by a courier.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::blob_created::{BlobCreated, BlobCreatedSuccess, announced};
+use crate::base::{EventData, Failure, Handler, Recovered, Step, arrive, log_events};
+use crate::participants::{CopyEnd, Participants};
+use crate::resource_uri::ResourceUri;
+
+/// What the watch found.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CopyEndedEvent {
+    /// What was sent with the copy.
+    pub client_request_id: String,
+    /// The destination.
+    pub url: ResourceUri,
+    /// How it ended.
+    pub end: CopyEnd,
+    /// Storage's reason, where it gave one.
+    pub reason: String,
+}
+
+impl CopyEndedEvent {
+    /// Its event type, for the one who raises it.
+    pub const NAME: &'static str = "Gridwich.CopyEnded";
+}
+
+impl EventData for CopyEndedEvent {
+    const EVENT_TYPE: &'static str = Self::NAME;
+    const MAJOR_VERSIONS: &'static [u32] = &[];
+    const CAN_BE_MUTED: bool = true;
+    const IS_INTERNAL: bool = true;
+
+    fn example() -> Value {
+        json!({
+            "clientRequestId": "{\"sagaId\":\"s-1\",\"step\":2}",
+            "url": "https://gwlts00sasb.blob.core.windows.net/show-17/master.mxf",
+            "end": "Failed",
+            "reason": "404 NotFound \"Copy failed when reading the source.\"",
+        })
+    }
+}
+
+/// Says how the copy ended, as `BlobCreated` would have.
+pub struct CopyEnded;
+
+impl Handler for CopyEnded {
+    type Event = CopyEndedEvent;
+    type Response = BlobCreatedSuccess;
+
+    const ID: &'static str = BlobCreated::ID;
+    const CLASS: &'static str = BlobCreated::CLASS;
+
+    async fn recover(
+        event: &Self::Event,
+        _: &str,
+        participants: &Participants,
+    ) -> Result<Recovered, Failure> {
+        arrive(&event.client_request_id, participants).await
+    }
+
+    async fn handle(event: Self::Event, step: &Step<'_>) -> Result<Self::Response, Failure> {
+        let became = match event.end {
+            CopyEnd::Succeeded => return announced(event.url, step).await,
+            CopyEnd::Failed => format!("failed: {}", event.reason),
+            CopyEnd::Aborted => "was aborted".to_owned(),
+            CopyEnd::Replaced => "was overtaken: something else has been written there".to_owned(),
+            CopyEnd::Deleted => "was lost: the blob has been deleted".to_owned(),
+        };
+        let message = format!("the copy to {} {became}", event.url);
+        Err(Failure::reported(log_events::COPY_NOT_COMPLETED, message))
+    }
+}

@@ -1,0 +1,108 @@
+//! `request.blob.delete`: deletes a blob with its snapshots. That it is gone is `blob_deleted`'s to say.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::base::{Answer, EventData, Failure, Handler, Kind, Step, begin, has_begun, log_events};
+use crate::operation_context::OperationContext;
+use crate::participants::ParticipantError;
+use crate::resource_uri::ResourceUri;
+
+/// A blob to delete.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(title = "request.blob.delete")]
+pub struct BlobDeleteRequest {
+    /// Which. Its snapshots go with it.
+    blob_uri: ResourceUri,
+    operation_context: Option<OperationContext>,
+}
+
+impl EventData for BlobDeleteRequest {
+    const EVENT_TYPE: &'static str = "request.blob.delete";
+
+    fn operation_context(&self) -> Option<&OperationContext> {
+        self.operation_context.as_ref()
+    }
+
+    fn example() -> Value {
+        json!({
+            "blobUri": "https://gwinbox00sasb.blob.core.windows.net/show-17/master.mxf",
+            "operationContext": {"sagaId": "s-1", "step": 9},
+        })
+    }
+}
+
+/// The blob is being deleted; `response.blob.delete.success` follows when it is gone.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(title = "response.blob.delete.scheduled")]
+pub struct BlobDeleteScheduled {
+    /// As requested.
+    blob_uri: ResourceUri,
+    /// The blob's metadata as it was; empty when it had none, and in repetitions of a request that has been carried out.
+    blob_metadata: BTreeMap<String, String>,
+}
+
+impl Answer for BlobDeleteScheduled {
+    const EVENT_TYPE: &'static str = "response.blob.delete.scheduled";
+
+    fn kind(&self) -> Kind {
+        Kind::Interim
+    }
+
+    fn example() -> Self {
+        Self {
+            blob_uri: ResourceUri::new("https://gwinbox00sasb.blob.core.windows.net/show-17/master.mxf"),
+            blob_metadata: BTreeMap::from([("department".into(), "news".into())]),
+        }
+    }
+}
+
+/// Deletes the version that was looked at, and no other.
+pub struct BlobDelete;
+
+impl Handler for BlobDelete {
+    type Event = BlobDeleteRequest;
+    type Response = BlobDeleteScheduled;
+
+    const ID: &'static str = "13244CB5-64F7-4C64-87B7-D7B0001E028F";
+    const CLASS: &'static str = "BlobDeleteHandler";
+
+    async fn handle(request: Self::Event, step: &Step<'_>) -> Result<Self::Response, Failure> {
+        let storage = step.storage()?;
+        let blob = storage.locate(request.blob_uri.as_str());
+        let blob = blob.map_err(Failure::of(log_events::DELETE_URI_INVALID))?;
+        let account = &blob.container.account;
+        let gone = |request: BlobDeleteRequest| BlobDeleteScheduled {
+            blob_uri: request.blob_uri,
+            blob_metadata: BTreeMap::new(),
+        };
+        let found = match storage.properties(&blob).await {
+            // Only who began to delete it can know that it was there.
+            Err(missing @ ParticipantError::NotFound(..)) => {
+                return if has_begun(step, account).await? {
+                    Ok(gone(request))
+                } else {
+                    Err(Failure::of(log_events::NO_SUCH_BLOB_TO_DELETE)(missing))
+                };
+            }
+            found => found.map_err(Failure::of(log_events::BLOB_PROPERTIES))?,
+        };
+        let begun = begin(step, account, &found.etag).await?;
+        if begun.before.as_ref().is_some_and(|etag| *etag != found.etag) {
+            // What was to be deleted has been; this is another blob in its place.
+            return Ok(gone(request));
+        }
+        let carried = begun.carried(step, storage.context_bytes_max());
+        match storage.delete(&blob, &found.etag, &carried).await {
+            // A repeated try of ours finds nothing left.
+            Ok(()) | Err(ParticipantError::NotFound(..)) => {}
+            Err(error) => return Err(Failure::of(log_events::BLOB_NOT_DELETED)(error)),
+        }
+        Ok(BlobDeleteScheduled { blob_uri: request.blob_uri, blob_metadata: found.metadata })
+    }
+}

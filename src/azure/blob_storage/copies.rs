@@ -1,0 +1,258 @@
+//! Copies that go on by themselves: how they are started, known again, stopped, and watched until their end has been heard
+//! of. Storage reports a copy that has succeeded; of one that failed nobody hears.
+
+use azure_core::http::{Etag, StatusCode, Url};
+use azure_core::time::Duration;
+use azure_storage_blob::models::{
+    BlobClientGetPropertiesResultHeaders, BlobClientStartCopyFromUrlOptions,
+    BlobClientStartCopyFromUrlResultHeaders, BlobContainerClientListBlobsOptions, CopyStatus,
+};
+use bytes::Bytes;
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use gridwich_handlers::operation_id::OperationId;
+use gridwich_handlers::participants::{
+    BlobAddress, CopyEnd, CopyRequest, EndedCopy, ParticipantError, Storage as _,
+};
+use serde::{Deserialize, Serialize};
+
+use super::notes::own_container;
+use super::{BlobStorage, carrying, silently};
+use crate::azure::classify::{classify, code};
+use crate::azure::signature::COPY_LIFETIME;
+use crate::clock;
+
+/// Where copies under watch are written down, in the container that is ours.
+const WATCHED: &str = "pending/";
+/// More copies than this are not looked at in one round, in one account.
+const WATCHED_MAX: usize = 5_000;
+/// Looks at once.
+const LOOKS_AT_ONCE: usize = 8;
+/// Storage has so long to report a copy that succeeded before we say so: Event Grid delivers within seconds, and tries again
+/// after 10, 30, 60 and 300.
+const REPORTED_WITHIN: Duration = Duration::minutes(10);
+
+/// What is written down of a copy under watch.
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Watched {
+    copy_id: String,
+    /// What was sent with it.
+    carried: String,
+    /// The URI of its destination.
+    destination: String,
+}
+
+impl BlobStorage {
+    pub(super) async fn begin_copy(&self, copy: CopyRequest<'_>) -> Result<(), ParticipantError> {
+        let what = format!("the copy to {}", self.uri(copy.destination));
+        let failed = |error: azure_core::Error| classify(&error, &what);
+        if copy.is_repeated
+            && let Some(started) = self.started_since(&copy).await.map_err(failed)?
+        {
+            return self.watch(&copy, started).await;
+        }
+        let options = BlobClientStartCopyFromUrlOptions {
+            source_if_match: Some(Etag::from(copy.source_etag.to_owned())),
+            method_options: carrying(copy.carried),
+            ..BlobClientStartCopyFromUrlOptions::default()
+        };
+        let source = self.source_url(&copy).await?;
+        let begun = self.blob(copy.destination)?.start_copy_from_url(source.into(), Some(options)).await;
+        let started = match begun {
+            Ok(begun) => Started {
+                is_over: begun.copy_status().map_err(failed)? == Some(CopyStatus::Success),
+                copy_id: begun.copy_id().map_err(failed)?.unwrap_or_default(),
+            },
+            Err(error) if code(&error) == Some("PendingCopyOperation") => {
+                let started = self.started_since(&copy).await.map_err(failed)?;
+                started.ok_or_else(|| failed(error))?
+            }
+            Err(error) => return Err(failed(error)),
+        };
+        self.watch(&copy, started).await
+    }
+
+    /// The copy from this source that the destination shows, if it was started since this one was noted.
+    async fn started_since(&self, copy: &CopyRequest<'_>) -> azure_core::Result<Option<Started>> {
+        let (Ok(source), Ok(destination), Ok(note)) =
+            (self.blob(copy.source), self.blob(copy.destination), self.note(copy.note))
+        else {
+            return Ok(None);
+        };
+        let there = match destination.get_properties(None).await {
+            Err(error) if error.http_status() == Some(StatusCode::NotFound) => return Ok(None),
+            there => there?,
+        };
+        let status = there.copy_status()?;
+        let since = match status {
+            Some(CopyStatus::Pending) => there.last_modified()?,
+            Some(CopyStatus::Success | CopyStatus::Aborted | CopyStatus::Failed) => {
+                there.copy_completion_time()?
+            }
+            None => return Ok(None),
+        };
+        let noted = note.get_properties(None).await?.last_modified()?;
+        let from = there.copy_source()?.unwrap_or_default();
+        let is_this = from.split('?').next() == Some(source.url().as_str()) && since >= noted;
+        let copy_id = there.copy_id()?.unwrap_or_default();
+        Ok(is_this.then_some(Started { is_over: status == Some(CopyStatus::Success), copy_id }))
+    }
+
+    /// The URL storage reads a copy's source from: signed, unless the destination's key opens it too.
+    async fn source_url(&self, copy: &CopyRequest<'_>) -> Result<Url, ParticipantError> {
+        let account = self.account(&copy.source.container.account)?;
+        if copy.source.container.account == copy.destination.container.account && account.has_key() {
+            return Ok(self.blob(copy.source)?.url().clone());
+        }
+        let mut url = self.blob(copy.source)?.url().clone();
+        url.set_query(Some(&self.signature(copy.source, COPY_LIFETIME).await?));
+        Ok(url)
+    }
+
+    /// A query that lets whoever has it read a blob.
+    pub(super) async fn signature(
+        &self,
+        blob: &BlobAddress,
+        lifetime: Duration,
+    ) -> Result<String, ParticipantError> {
+        let account = self.account(&blob.container.account)?;
+        let query = account.read_signature(blob, clock::now(), lifetime).await;
+        query.map_err(|error| classify(&error, &self.uri(blob)))
+    }
+
+    pub(super) async fn stop_copy(
+        &self,
+        destination: &BlobAddress,
+        copy_id: &str,
+    ) -> Result<(), ParticipantError> {
+        let what = format!("the copy to {}", self.uri(destination));
+        let stopped = self.blob(destination)?.abort_copy(copy_id, None).await;
+        stopped.map(|_| ()).map_err(|error| classify(&error, &what))
+    }
+
+    /// Writes down a copy that storage may tell nobody of; the container is there, because the operation was noted in it.
+    async fn watch(&self, copy: &CopyRequest<'_>, started: Started) -> Result<(), ParticipantError> {
+        if started.is_over {
+            return Ok(());
+        }
+        let watched = Watched {
+            copy_id: started.copy_id,
+            carried: copy.carried.as_str().to_owned(),
+            destination: self.uri(copy.destination),
+        };
+        let account = &copy.destination.container.account;
+        let client = self.container(&own_container(account))?.blob_client(&name(copy.note.operation));
+        let options = azure_storage_blob::models::BlockBlobClientUploadOptions {
+            blob_content_type: Some("application/json".to_owned()),
+            method_options: silently(),
+            ..Default::default()
+        };
+        let text = serde_json::to_vec(&watched).unwrap_or_default();
+        let written = client.upload(Bytes::from(text).into(), Some(options)).await;
+        written.map(|_| ()).map_err(|error| classify(&error, "the watch over the copy"))
+    }
+
+    pub(super) async fn unwatch_copy(
+        &self,
+        account: &str,
+        operation: OperationId,
+    ) -> Result<(), ParticipantError> {
+        let client = self.container(&own_container(account))?.blob_client(&name(operation));
+        let options = azure_storage_blob::models::BlobClientDeleteOptions {
+            method_options: silently(),
+            ..Default::default()
+        };
+        match client.delete(Some(options)).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.http_status() == Some(StatusCode::NotFound) => Ok(()),
+            Err(error) => Err(classify(&error, "the watch over the copy")),
+        }
+    }
+
+    /// An account that cannot be looked at does not keep the others from being looked at.
+    pub(super) async fn find_ended_copies(&self) -> Result<Vec<EndedCopy>, ParticipantError> {
+        let mut ended = Vec::new();
+        let mut trouble = None;
+        for account in self.accounts.keys() {
+            match self.ended_copies_in(account).await {
+                Ok(found) => ended.extend(found),
+                Err(error) => trouble = Some(classify(&error, &format!("the storage account {account:?}"))),
+            }
+        }
+        match trouble {
+            Some(error) if ended.is_empty() => Err(error),
+            _ => Ok(ended),
+        }
+    }
+
+    async fn ended_copies_in(&self, account: &str) -> azure_core::Result<Vec<EndedCopy>> {
+        let Ok(container) = self.container(&own_container(account)) else { return Ok(Vec::new()) };
+        let options = BlobContainerClientListBlobsOptions {
+            prefix: Some(WATCHED.to_owned()),
+            ..BlobContainerClientListBlobsOptions::default()
+        };
+        let listing = container.list_blobs(Some(options))?.take(WATCHED_MAX);
+        let names = match listing.try_filter_map(async |item| Ok(item.name)).try_collect::<Vec<_>>().await {
+            Err(error) if error.http_status() == Some(StatusCode::NotFound) => return Ok(Vec::new()),
+            names => names?,
+        };
+        let looks = names.into_iter().map(|name| self.end_of(account, name));
+        let found = futures_util::stream::iter(looks).buffer_unordered(LOOKS_AT_ONCE);
+        found.try_filter_map(async |ended| Ok(ended)).try_collect().await
+    }
+
+    async fn end_of(&self, account: &str, name: String) -> azure_core::Result<Option<EndedCopy>> {
+        let operation = name.strip_prefix(WATCHED).and_then(OperationId::parse);
+        let (Some(operation), Ok(container)) = (operation, self.container(&own_container(account))) else {
+            return Ok(None);
+        };
+        let content = match container.blob_client(&name).download(None).await {
+            // Forgotten by somebody else meanwhile.
+            Err(error) if error.http_status() == Some(StatusCode::NotFound) => return Ok(None),
+            content => content?.body.collect().await?,
+        };
+        let Ok(watched) = serde_json::from_slice::<Watched>(&content) else { return Ok(None) };
+        let Some((end, reason)) = self.end(&watched).await? else { return Ok(None) };
+        let Watched { carried, destination, .. } = watched;
+        Ok(Some(EndedCopy { account: account.to_owned(), operation, carried, destination, end, reason }))
+    }
+
+    async fn end(&self, watched: &Watched) -> azure_core::Result<Option<(CopyEnd, String)>> {
+        let destination = self.locate(&watched.destination).and_then(|address| self.blob(&address));
+        let Ok(destination) = destination else { return Ok(None) };
+        let ended = |end| Ok(Some((end, String::new())));
+        let there = match destination.get_properties(None).await {
+            Err(error) if error.http_status() == Some(StatusCode::NotFound) => {
+                return ended(CopyEnd::Deleted);
+            }
+            there => there?,
+        };
+        if there.copy_id()?.as_deref() != Some(watched.copy_id.as_str()) {
+            return ended(CopyEnd::Replaced);
+        }
+        match there.copy_status()? {
+            Some(CopyStatus::Pending) => Ok(None),
+            Some(CopyStatus::Aborted) => ended(CopyEnd::Aborted),
+            Some(CopyStatus::Failed) => {
+                Ok(Some((CopyEnd::Failed, there.copy_status_description()?.unwrap_or_default())))
+            }
+            Some(CopyStatus::Success) => {
+                let completed = there.copy_completion_time()?;
+                let is_overdue = completed.is_none_or(|time| clock::now() - time > REPORTED_WITHIN);
+                if is_overdue { ended(CopyEnd::Succeeded) } else { Ok(None) }
+            }
+            None => ended(CopyEnd::Replaced),
+        }
+    }
+}
+
+/// A copy that storage has taken on.
+struct Started {
+    /// Whether it has succeeded: of that storage tells.
+    is_over: bool,
+    copy_id: String,
+}
+
+fn name(operation: OperationId) -> String {
+    format!("{WATCHED}{}", operation.digits())
+}

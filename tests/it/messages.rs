@@ -1,0 +1,308 @@
+//! Every message by itself, as golden transcripts: the good case, each failure it can have, and the same event delivered
+//! twice.
+
+use http::StatusCode;
+use local_azure::blob_storage::NextCopy;
+use serde_json::{Value, json};
+
+use crate::world::{Options, World, types};
+
+const INBOX: &str = "http://127.0.0.1:10000/inbox";
+const ARCHIVE: &str = "http://127.0.0.1:10000/archive";
+
+/// A world whose transcripts can be compared, written down as it is spoken to.
+struct Book {
+    world: World,
+    pages: Vec<String>,
+}
+
+impl Book {
+    async fn new(config: &'static str) -> Self {
+        let world = World::with(Options { config, ..Options::default() }).await;
+        world.upload("inbox", "show-17", "clip.mp4", b"moving pictures").await;
+        Self { world, pages: Vec::new() }
+    }
+
+    /// A request, delivered twice to two processors; what is said to each.
+    async fn page(&mut self, name: &str, event_type: &str, mut data: Value) -> Vec<Value> {
+        if data.is_object() {
+            data["operationContext"] = json!({"case": name});
+        }
+        let event = json!([{
+            "id": name, "subject": "/orders", "eventType": event_type, "eventTime": "2026-03-04T09:00:00Z",
+            "dataVersion": "1.0", "data": data,
+        }]);
+        let first = self.hear(&event, "0").await;
+        self.world.replace_processor();
+        let second = self.hear(&event, "1").await;
+        let again =
+            if first == second { "  again the same".to_owned() } else { written(&second, "  again ") };
+        self.pages.push(format!("# {name}\n  {}\n{}\n{again}", shown(&data), written(&first, "  ")));
+        first
+    }
+
+    /// Delivers an event, and hears what is said of it until nothing more happens.
+    async fn hear(&self, event: &Value, tries_before: &str) -> Vec<Value> {
+        let before = self.world.answers().len();
+        let headers = [("content-type", "application/json"), ("aeg-delivery-count", tries_before)];
+        let answer = self.world.deliver_with(&headers, event.to_string()).await;
+        assert_eq!(answer.status(), StatusCode::OK, "{event}");
+        self.world.settled().await;
+        self.world.watch_copies().await;
+        let mut answers = self.world.answers().split_off(before);
+        for answer in &mut answers {
+            answer.as_object_mut().unwrap().remove("eventTime");
+        }
+        answers
+    }
+
+    fn text(self) -> String {
+        self.pages.join("\n\n")
+    }
+}
+
+fn written(answers: &[Value], indent: &str) -> String {
+    let lines = answers.iter().map(|answer| {
+        let event_type = answer["eventType"].as_str().unwrap();
+        format!("{indent}{event_type} {}", shown(&answer["data"]))
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Data without what differs from run to run: signatures and their times.
+fn shown(data: &Value) -> String {
+    let mut data = data.clone();
+    if let Some(url) = data["sasUrl"].as_str() {
+        let (path, query) = url.split_once('?').unwrap();
+        let names = query.split('&').map(|pair| match pair.split_once('=').unwrap() {
+            ("st" | "se" | "sig", _) => format!("{}=…", &pair[..pair.find('=').unwrap()]),
+            _ => pair.to_owned(),
+        });
+        data["sasUrl"] = format!("{path}?{}", names.collect::<Vec<_>>().join("&")).into();
+    }
+    data.to_string()
+}
+
+fn blob(uri: &str) -> Value {
+    json!({"blobUri": uri})
+}
+
+#[tokio::test(start_paused = true)]
+async fn request_blob_metadata_create() {
+    let mut book = Book::new("").await;
+    let kind = "request.blob.metadata.create";
+    let clip = format!("{INBOX}/show-17/clip.mp4");
+    let set = |uri: &str, metadata: Value| json!({"blobUri": uri, "blobMetadata": metadata});
+    book.page("good", kind, set(&clip, json!({"DepartmentCode": "news", "ingestId": "8812"}))).await;
+    book.page("replaced as a whole", kind, set(&clip, json!({"only": "this"}))).await;
+    book.page("empty", kind, set(&clip, json!({}))).await;
+    book.page("null", kind, set(&clip, json!(null))).await;
+    book.page("no text", kind, set(&clip, json!({"a": 1}))).await;
+    book.page("no identifier", kind, set(&clip, json!({"1st": "x"}))).await;
+    book.page("no header", kind, set(&clip, json!({"a": "line\nbreak"}))).await;
+    book.page("no blob", kind, set(&format!("{INBOX}/show-17/nothing"), json!({"a": "1"}))).await;
+    book.page("no uri", kind, set("clip.mp4", json!({"a": "1"}))).await;
+    book.page("stranger", kind, set("https://x.blob.core.windows.net/c/b", json!({"a": "1"}))).await;
+    insta::assert_snapshot!(book.text());
+}
+
+#[tokio::test(start_paused = true)]
+async fn request_blob_copy() {
+    let mut book = Book::new("[requests]\nannounce = \"ours\"\n").await;
+    let kind = "request.blob.copy";
+    let clip = format!("{INBOX}/show-17/clip.mp4");
+    let copy = |to: &str| json!({"sourceUri": clip, "destinationUri": format!("{ARCHIVE}/{to}")});
+    book.page("good", kind, copy("show-17/clip.mp4")).await;
+    for (name, next) in [
+        ("fails", NextCopy::Fails("404 NotFound \"Copy failed when reading the source.\"".to_owned())),
+        ("waits", NextCopy::Waits),
+    ] {
+        let storage = &book.world.cloud.blob_storage;
+        storage.decide_next_copy("archive", "show-17", &format!("{name}.mp4"), next);
+        book.page(name, kind, copy(&format!("show-17/{name}.mp4"))).await;
+    }
+    let cancel = json!({"blobUri": format!("{ARCHIVE}/show-17/waits.mp4")});
+    book.page("cancelled", "request.operation.cancel", cancel).await;
+    book.page("onto itself", kind, json!({"sourceUri": clip, "destinationUri": clip})).await;
+    book.page("no source", kind, json!({"sourceUri": format!("{clip}x"), "destinationUri": clip})).await;
+    book.page("no uri", kind, json!({"sourceUri": "clip.mp4", "destinationUri": clip})).await;
+    book.page("no destination", kind, json!({"sourceUri": clip})).await;
+    insta::assert_snapshot!(book.text());
+}
+
+#[tokio::test(start_paused = true)]
+async fn request_blob_delete() {
+    let mut book = Book::new("[requests]\nannounce = \"ours\"\n").await;
+    let kind = "request.blob.delete";
+    let clip = format!("{INBOX}/show-17/clip.mp4");
+    let set = json!({"blobUri": clip, "blobMetadata": {"DepartmentCode": "news"}});
+    book.page("described", "request.blob.metadata.create", set).await;
+    book.page("good", kind, blob(&clip)).await;
+    book.page("gone already", kind, blob(&clip)).await;
+    book.page("no uri", kind, blob("clip.mp4")).await;
+    book.page("stranger", kind, blob("https://10.0.0.1/show-17/clip.mp4")).await;
+    insta::assert_snapshot!(book.text());
+}
+
+#[tokio::test(start_paused = true)]
+async fn request_blob_tier_change() {
+    let mut book = Book::new("[requests]\nannounce = \"ours\"\n").await;
+    let kind = "request.blob.tier.change";
+    let clip = format!("{INBOX}/show-17/clip.mp4");
+    let set = |tier: &str, priority: Value| json!({"blobUri": clip, "accessTier": tier, "rehydratePriority": priority});
+    for (name, tier, priority) in [
+        ("good", "cool", json!(null)),
+        ("cold", "COLD", json!("Standard")),
+        ("archived", "Archive", json!("Low")),
+        ("rehydrated", "hot", json!("High")),
+        ("normal", "Hot", json!("normal")),
+        ("unknown tier", "Tepid", json!("High")),
+        ("unknown priority", "Hot", json!("Now")),
+    ] {
+        book.page(name, kind, set(tier, priority)).await;
+    }
+    book.page("no blob", kind, json!({"blobUri": format!("{clip}x"), "accessTier": "Hot"})).await;
+    book.page("no uri", kind, json!({"blobUri": "clip.mp4", "accessTier": "Hot"})).await;
+    insta::assert_snapshot!(book.text());
+}
+
+#[tokio::test(start_paused = true)]
+async fn request_blob_sas_url_create() {
+    let mut book = Book::new("[requests]\nsas_seconds_max = 86400\n").await;
+    let kind = "request.blob.sas-url.create";
+    let clip = format!("{INBOX}/show-17/clip.mp4");
+    let sign = |uri: &str, seconds: Value| json!({"blobUri": uri, "secToLive": seconds});
+    let answers = book.page("good", kind, sign(&clip, json!(1_200))).await;
+    let url = answers[1]["data"]["sasUrl"].as_str().unwrap().strip_prefix("http://127.0.0.1:10000").unwrap();
+    let read = book.world.get(crate::world::STORAGE, url).await;
+    // The world's day and more has passed.
+    assert_eq!(read.status(), StatusCode::FORBIDDEN);
+    for (name, seconds) in [
+        ("zero", json!(0)),
+        ("negative", json!(-1)),
+        ("too long", json!(86_401)),
+        ("no number", json!("soon")),
+    ] {
+        book.page(name, kind, sign(&clip, seconds)).await;
+    }
+    book.page("no uri", kind, sign("clip.mp4", json!(60))).await;
+    insta::assert_snapshot!(book.text());
+}
+
+#[tokio::test(start_paused = true)]
+async fn signed_urls_open_one_blob_for_reading_and_are_off_by_default() {
+    let world =
+        World::with(Options { config: "[requests]\nsas_seconds_max = 86400\n", ..Options::default() }).await;
+    let name = "a b+c%d#e?f/ü";
+    world.upload("inbox", "show-17", name, b"moving pictures").await;
+    let uri = format!("{INBOX}/show-17/a%20b%2Bc%25d%23e%3Ff/%C3%BC");
+    let body = json!([{
+        "id": "1", "eventType": "request.blob.sas-url.create", "data": {"blobUri": uri, "secToLive": 60},
+    }]);
+    assert_eq!(world.deliver(body.to_string()).await.status(), StatusCode::OK);
+    let answers = world.answers();
+    let url = answers.last().unwrap()["data"]["sasUrl"].as_str().unwrap();
+    assert!(url.starts_with(&format!("{uri}?")), "{url}");
+    let path = url.strip_prefix("http://127.0.0.1:10000").unwrap();
+    let read = world.get(crate::world::STORAGE, path).await;
+    assert_eq!((read.status(), read.body().as_ref()), (StatusCode::OK, b"moving pictures".as_slice()));
+    let other = world.get(crate::world::STORAGE, &path.replacen("a%20b", "a", 1)).await;
+    assert_eq!(other.status(), StatusCode::FORBIDDEN);
+    let world = World::new().await;
+    assert_eq!(world.deliver(body.to_string()).await.status(), StatusCode::OK);
+    let answers = world.answers();
+    assert_eq!(types(&answers), ["response.acknowledge", "response.failure"]);
+    assert_eq!(answers[1]["data"]["logEventId"], 502_903);
+}
+
+#[tokio::test(start_paused = true)]
+async fn request_blob_container() {
+    let mut book = Book::new("").await;
+    let kind = |what: &str| format!("request.blob.container.{what}");
+    let (create, delete, change) = (kind("create"), kind("delete"), kind("access.change"));
+    let named =
+        |account: &str, container: &str| json!({"storageAccountName": account, "containerName": container});
+    let open = |container: &str, access: Value| {
+        let mut data = named("proxy", container);
+        data["accessType"] = access;
+        data
+    };
+    book.page("good", &create, named("proxy", "show-17")).await;
+    book.page("there already", &create, named("proxy", "show-17")).await;
+    book.page("no name", &create, named("proxy", "Show 17")).await;
+    book.page("stranger", &create, named("other", "show-17")).await;
+    for (name, access) in [
+        ("blobs", json!("Blob")),
+        ("all", json!("blobcontainer")),
+        ("private", json!("None")),
+        ("private by default", json!(null)),
+        ("unknown access", json!("Everybody")),
+    ] {
+        book.page(name, &change, open("show-17", access)).await;
+    }
+    book.page("nothing to open", &change, open("nothing", json!("Blob"))).await;
+    book.page("deleted", &delete, named("proxy", "show-17")).await;
+    book.page("nothing to delete", &delete, named("proxy", "nothing")).await;
+    book.page("the processor's own", &delete, named("proxy", "gridwich-contexts")).await;
+    insta::assert_snapshot!(book.text());
+}
+
+#[tokio::test(start_paused = true)]
+async fn request_operation_cancel() {
+    let mut book = Book::new("[requests]\nannounce = \"ours\"\n").await;
+    let kind = "request.operation.cancel";
+    let encode = json!([{
+        "id": "encode", "eventType": "request.encode.mediaservicesv3.create", "dataVersion": "1.0",
+        "data": {
+            "inputs": [{"blobUri": format!("{INBOX}/show-17/clip.mp4")}],
+            "outputContainer": "http://127.0.0.1:10000/proxy/show-17-mbr",
+            "transformName": "AdaptiveStreaming",
+            "operationContext": {"case": "encode"},
+        },
+    }]);
+    assert_eq!(book.world.deliver(encode.to_string()).await.status(), StatusCode::OK);
+    let answers = book.world.answers();
+    let job = answers.last().unwrap()["data"]["workflowJobName"].as_str().unwrap().to_owned();
+    book.page("good", kind, json!({"workflowJobName": job})).await;
+    let named = json!({"workflowJobName": job, "transformName": "AdaptiveStreaming"});
+    book.page("with its transform", kind, named).await;
+    book.page("no such job", kind, json!({"workflowJobName": "nothing"})).await;
+    book.page("no copy", kind, blob(&format!("{INBOX}/show-17/clip.mp4"))).await;
+    book.page("no blob", kind, blob(&format!("{INBOX}/show-17/nothing"))).await;
+    book.page("neither", kind, json!({})).await;
+    insta::assert_snapshot!(book.text());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_storage_reports_is_announced_or_not() {
+    let mut book = Book::new("").await;
+    let urls = json!({"url": format!("{INBOX}/show-17/clip.mp4"), "api": "PutBlob"});
+    for (name, id) in [
+        ("a context", json!(r#"{"a":1}"#)),
+        ("muted", json!(r#"{"a":1,"~muted":1}"#)),
+        ("a GUID", json!("1f2e3d4c-5b6a-7988-a7b6-c5d4e3f20100")),
+        ("blank", json!(" ")),
+        ("null", json!(null)),
+        ("broken", json!(r#"{"a":"#)),
+        ("an array", json!("[1]")),
+        ("other text", json!("AzCopy v10")),
+    ] {
+        for event_type in ["Microsoft.Storage.BlobCreated", "Microsoft.Storage.BlobDeleted"] {
+            let mut data = urls.clone();
+            data["clientRequestId"] = id.clone();
+            let event = json!([{
+                "id": format!("{name} {event_type}"), "eventType": event_type, "dataVersion": "",
+                "subject": "/blobServices/default/containers/show-17/blobs/clip.mp4", "data": data,
+            }]);
+            let answers = book.hear(&event, "0").await;
+            book.pages.push(format!("# {name} {event_type}\n{}", written(&answers, "  ")));
+        }
+    }
+    let event = json!([{
+        "id": "no url", "eventType": "Microsoft.Storage.BlobDeleted", "subject": "/x",
+        "data": {"url": "clip.mp4", "clientRequestId": r#"{"a":1}"#},
+    }]);
+    let answers = book.hear(&event, "0").await;
+    book.pages.push(format!("# no url\n{}", written(&answers, "  ")));
+    insta::assert_snapshot!(book.text());
+}
