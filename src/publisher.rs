@@ -80,7 +80,7 @@ impl TopicPublisher {
 impl Publisher for TopicPublisher {
     async fn publish(&self, draft: Draft) -> Result<(), PublishError> {
         let (done, accepted) = oneshot::channel();
-        let event_type = draft.event_type;
+        let event_type = draft.event_type.clone();
         let waiting = Waiting { event: envelope(&draft)?, done, deadline: Instant::now() + self.budget };
         let publishing = async {
             let stopped = || PublishError("the publisher has stopped".to_owned());
@@ -112,7 +112,7 @@ fn envelope(draft: &Draft) -> Result<Vec<u8>, PublishError> {
     let mut id = Uuid::encode_buffer();
     let envelope = Envelope {
         id: draft.id.hyphenated().encode_lower(&mut id),
-        event_type: draft.event_type,
+        event_type: &draft.event_type,
         subject: &draft.subject,
         event_time: clock::now().format(&Rfc3339).unwrap_or_default(),
         data_version: DATA_VERSION,

@@ -19,5 +19,6 @@ mod flow;
 mod handler;
 pub(crate) mod lenient;
 pub mod log_events;
+mod memory;
 mod publish;
 mod read;

@@ -22,6 +22,14 @@ pub struct Participants {
     pub policy: Policy,
 }
 
+impl Participants {
+    /// The storage account of the blob that a URI names, if it is one we may touch.
+    #[must_use]
+    pub fn account_of(&self, uri: &str) -> Option<String> {
+        Some(self.storage.as_deref()?.locate(uri).ok()?.container.account)
+    }
+}
+
 /// What the operator decided where the contract leaves a choice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Policy {

@@ -210,8 +210,8 @@ impl Storage for BlobStorage {
         self.make_container(container, operation).await
     }
 
-    async fn has_container(&self, container: &ContainerAddress) -> Result<bool, ParticipantError> {
-        self.finds_container(container).await
+    async fn container_etag(&self, container: &ContainerAddress) -> Result<String, ParticipantError> {
+        self.look_at_container(container).await
     }
 
     async fn delete_container(&self, container: &ContainerAddress) -> Result<(), ParticipantError> {
@@ -239,11 +239,32 @@ impl Storage for BlobStorage {
         self.keep(reference, context, about).await
     }
 
+    async fn remember(
+        &self,
+        account: &str,
+        operation: OperationId,
+        answer: &str,
+    ) -> Result<(), ParticipantError> {
+        self.write_answer(account, operation, answer).await
+    }
+
+    async fn recall(
+        &self,
+        account: &str,
+        operation: OperationId,
+    ) -> Result<Option<String>, ParticipantError> {
+        match self.read(&self.answered(account, operation)?).await {
+            Ok(text) => Ok(Some(text)),
+            Err(ParticipantError::NotFound(..)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     async fn has_context(&self, reference: &ContextReference) -> Result<bool, ParticipantError> {
-        self.finds_note(reference).await
+        self.finds(&self.note(reference)?).await
     }
 
     async fn kept_context(&self, reference: &ContextReference) -> Result<String, ParticipantError> {
-        self.read_note(reference).await
+        self.read(&self.note(reference)?).await
     }
 }

@@ -1,6 +1,7 @@
 //! What is counted and timed, to be scraped and to be sent. Labels come from closed sets only, so that no caller can make
 //! their number grow.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -103,8 +104,8 @@ impl Metrics {
     }
 
     /// An answer was accepted by the topic, or given up.
-    pub fn published(&self, event_type: &'static str, is_accepted: bool) {
-        self.published.add(1, &[label("event_type", event_type), label("accepted", is_accepted)]);
+    pub fn published(&self, event_type: Cow<'static, str>, is_accepted: bool) {
+        self.published.add(1, &[KeyValue::new("event_type", event_type), label("accepted", is_accepted)]);
     }
 
     /// A POST to the topic was answered, or not.

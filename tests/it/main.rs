@@ -10,6 +10,7 @@ mod demo;
 mod endpoint;
 mod kills;
 mod messages;
+mod mixed;
 mod process;
 mod sagas;
 mod schemas;

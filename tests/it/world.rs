@@ -1,7 +1,7 @@
 //! The world around the processor, in memory: the local cloud on the other end of the same wires, under paused time. Speaks
 //! to everything as an outsider would.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -12,9 +12,11 @@ use axum::body::Body;
 use bytes::Bytes;
 use futures_util::{FutureExt as _, StreamExt as _};
 use gridwich::app::App;
+use gridwich::azure::blob_storage::BlobStorage;
 use gridwich::azure::wire::{Wire, WireError};
 use gridwich::config::Config;
 use gridwich::telemetry::Telemetry;
+use gridwich_handlers::participants::{BlobAddress, ContainerAddress, Storage as _};
 use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use local_azure::blob_storage::{CopyPace, Keep, Rehydration};
@@ -192,6 +194,37 @@ impl World {
         self.settled().await;
     }
 
+    /// A client of the local storage besides the processor's.
+    pub fn storage(&self) -> BlobStorage {
+        let wire = Arc::clone(&self.network) as Arc<dyn Wire>;
+        BlobStorage::new(&self.config.storage.accounts, None, &wire).unwrap()
+    }
+
+    /// Describes a blob.
+    pub async fn set_metadata(&self, account: &str, container: &str, name: &str, pairs: &[(&str, &str)]) {
+        let metadata = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        self.storage().set_metadata(&address(account, container, name), &metadata).await.unwrap();
+    }
+
+    /// The blobs of a container with their metadata and tiers; nothing if there is no such container.
+    pub async fn blobs(
+        &self,
+        account: &str,
+        container: &str,
+    ) -> Option<BTreeMap<String, (BTreeMap<String, String>, String)>> {
+        let storage = self.storage();
+        let mut blobs = BTreeMap::new();
+        for name in storage.list(&address(account, container, "").container).await.ok()? {
+            let blob = address(account, container, &name);
+            let url = storage.read_url(&blob, 60).await.unwrap();
+            let request = Request::head(url.reveal()).body(Bytes::new()).unwrap();
+            let found = self.network.send(request).await.unwrap();
+            let tier = found.headers()["x-ms-access-tier"].to_str().unwrap().to_owned();
+            blobs.insert(name, (storage.properties(&blob).await.unwrap().metadata, tier));
+        }
+        Some(blobs)
+    }
+
     /// Publishes a request as an orchestrator would.
     pub async fn publish(&self, id: &str, event_type: &str, data: Value) {
         let event = json!([{
@@ -285,6 +318,11 @@ fn start(config: &Config, network: &Arc<Network>) -> App {
     let app = App::new(config, &wire, &telemetry).unwrap();
     network.connect(PROCESSOR, app.router.clone());
     app
+}
+
+fn address(account: &str, container: &str, name: &str) -> BlobAddress {
+    let container = ContainerAddress { account: account.to_owned(), container: container.to_owned() };
+    BlobAddress { container, name: name.to_owned() }
 }
 
 fn topic() -> String {

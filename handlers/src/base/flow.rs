@@ -13,9 +13,9 @@ use uuid::Uuid;
 use super::answer::{Kind, ResponseData, Spoken, to_json};
 use super::failure::{Failure, HandlerName, RequestName};
 use super::handler::{EventData, Handler, Operation, Recovered, Step};
-use super::log_events;
 use super::publish::{Draft, PublishError, Publisher};
 use super::read::{read, unwrap_text};
+use super::{log_events, memory};
 use crate::event::{Event, TraceParent};
 use crate::operation_context::{OperationContext, member};
 use crate::operation_id::OperationId;
@@ -101,9 +101,8 @@ pub async fn refuse(event: Event, world: World, message: String) -> Result<(), U
     let flow = Flow { event: &event, world: &world, handler };
     let Recovered::Operation { context, .. } = flow.recover_from_unreadable() else { return Ok(()) };
     let operation = flow.operation(context, None);
-    let published =
-        flow.publish_failure(&Failure::new(log_events::UNHANDLED_EVENT_TYPE, message), &operation).await;
-    Ok(published?)
+    let failure = flow.failure(&Failure::new(log_events::UNHANDLED_EVENT_TYPE, message), &operation);
+    Ok(flow.publish(failure, &operation).await?)
 }
 
 /// The Event Grid schema has no place for a trace; a requestor that has one puts it into its context.
@@ -163,22 +162,52 @@ impl Flow<'_> {
         if self.is_request() {
             self.acknowledge(operation).await?;
         }
+        let memory = data.as_ref().ok().and_then(|data| H::memory(data, &self.world.participants));
+        let said_before = self.recall(memory.as_deref(), operation).await;
+        let draft = match said_before {
+            Some(draft) => draft,
+            None => match self.answer::<H>(data, operation).await? {
+                Some(draft) => draft,
+                None => return Ok(()),
+            },
+        };
+        let remembered = async {
+            if let Some(account) = &memory {
+                memory::remember(account, operation.id, &draft, &self.world.participants).await;
+            }
+        };
+        let ((), published) = futures_util::join!(remembered, self.publish(draft.clone(), operation));
+        Ok(published?)
+    }
+
+    /// What was answered when the courier brought the event before.
+    async fn recall(&self, memory: Option<&str>, operation: &Operation) -> Option<Draft> {
+        let account = memory.filter(|_| operation.is_redelivered)?;
+        memory::recall(account, operation.id, &self.world.participants).await
+    }
+
+    /// Runs the handler, and forms what there is to say.
+    async fn answer<H: Handler>(
+        &self,
+        data: Result<H::Event, Failure>,
+        operation: &Operation,
+    ) -> Result<Option<Draft>, Unsettled> {
         let step = Step { operation, participants: &self.world.participants };
         let answer = match data {
             Ok(data) => caught(H::handle(data, &step)).await,
             Err(failure) => Err(failure),
         };
         match answer {
-            Ok(response) => Ok(self.publish_answer(response.answer(), operation).await?),
+            Ok(response) => Ok(response.answer().map(|spoken| self.success(spoken, operation))),
             // The work is over whether or not we can look: saying that it failed would be untrue.
             Err(failure) if failure.is_passing && !self.is_request() => {
                 Err(Unsettled::Unknown(failure.message))
             }
             Err(failure) if H::Event::IS_INTERIM => {
                 self.log(&failure, operation);
-                Ok(())
+                Ok(None)
             }
-            Err(failure) => Ok(self.publish_failure(&failure, operation).await?),
+            Err(failure) => Ok(Some(self.failure(&failure, operation))),
         }
     }
 
@@ -186,20 +215,15 @@ impl Flow<'_> {
         let Event { id: event_id, event_type, subject, .. } = self.event;
         let id = operation.id.answer("acknowledgment");
         let data = Acknowledgment { event_type, event_id, handler_id: self.handler.id };
-        self.publish(ACKNOWLEDGE, id, format!("{subject}/{id}"), to_json(&data), operation).await
+        let (event_type, subject) = (ACKNOWLEDGE.into(), format!("{subject}/{id}"));
+        self.publish(Draft { id, event_type, subject, data: to_json(&data) }, operation).await
     }
 
-    async fn publish_answer(
-        &self,
-        answer: Option<Spoken>,
-        operation: &Operation,
-    ) -> Result<(), PublishError> {
-        let Some(Spoken { event_type, kind, subject, data }) = answer else { return Ok(()) };
+    fn success(&self, spoken: Spoken, operation: &Operation) -> Draft {
+        let Spoken { event_type, kind, subject, data } = spoken;
         if data.len() > ANSWER_BYTES_MAX {
             let message = format!("the answer {event_type} is larger than a topic takes");
-            return self
-                .publish_failure(&Failure::new(log_events::ANSWER_TOO_LARGE, message), operation)
-                .await;
+            return self.failure(&Failure::new(log_events::ANSWER_TOO_LARGE, message), operation);
         }
         tracing::debug!(
             operation.id = %operation.id,
@@ -208,10 +232,10 @@ impl Flow<'_> {
         );
         let id = answer_id(operation, event_type, &kind);
         let subject = subject.map_or_else(|| format!("/{event_type}/{id}"), str::to_owned);
-        self.publish(event_type, id, subject, data, operation).await
+        Draft { id, event_type: event_type.into(), subject, data }
     }
 
-    async fn publish_failure(&self, failure: &Failure, operation: &Operation) -> Result<(), PublishError> {
+    fn failure(&self, failure: &Failure, operation: &Operation) -> Draft {
         self.log(failure, operation);
         let id = answer_id(operation, FAILURE, &Kind::Outcome);
         let subject = if failure.is_reported {
@@ -221,7 +245,7 @@ impl Flow<'_> {
         };
         let request = RequestName { event_id: &self.event.id, event_type: &self.event.event_type };
         let data = to_json(&failure.payload(self.handler, request, operation));
-        self.publish(FAILURE, id, subject, data, operation).await
+        Draft { id, event_type: FAILURE.into(), subject, data }
     }
 
     fn log(&self, failure: &Failure, operation: &Operation) {
@@ -235,16 +259,9 @@ impl Flow<'_> {
         );
     }
 
-    async fn publish(
-        &self,
-        event_type: &'static str,
-        id: Uuid,
-        subject: String,
-        data: Vec<u8>,
-        operation: &Operation,
-    ) -> Result<(), PublishError> {
-        let data = with_context(data, operation.context.as_ref());
-        self.world.publisher.publish(Draft { id, event_type, subject, data }).await
+    async fn publish(&self, draft: Draft, operation: &Operation) -> Result<(), PublishError> {
+        let data = with_context(draft.data, operation.context.as_ref());
+        self.world.publisher.publish(Draft { data, ..draft }).await
     }
 }
 

@@ -61,6 +61,12 @@ pub trait Handler: 'static {
         step: &Step<'_>,
     ) -> impl Future<Output = Result<Self::Response, Failure>> + Send;
 
+    /// The storage account in which it is remembered what a request was answered; nothing for what needs no memory.
+    fn memory(event: &Self::Event, participants: &Participants) -> Option<String> {
+        let _ = (event, participants);
+        None
+    }
+
     /// Finds out which operation an event belongs to. Requests say it themselves; a platform event carries it where the
     /// request that caused it had put it.
     fn recover(

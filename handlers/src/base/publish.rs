@@ -1,5 +1,7 @@
 //! What the base needs of a publisher. How events reach a topic is not known here.
 
+use std::borrow::Cow;
+
 use async_trait::async_trait;
 use uuid::Uuid;
 
@@ -9,7 +11,7 @@ pub struct Draft {
     /// The same for the same answer, however often it is published.
     pub id: Uuid,
     /// For example `response.acknowledge`.
-    pub event_type: &'static str,
+    pub event_type: Cow<'static, str>,
     /// As the original formed it.
     pub subject: String,
     /// The event's `data`, as JSON.

@@ -8,7 +8,7 @@ use super::words::in_any_case;
 use crate::base::lenient::null_as_default;
 use crate::base::{Answer, EventData, Failure, Handler, Step, log_events};
 use crate::operation_context::OperationContext;
-use crate::participants::{ContainerAddress, PublicAccess};
+use crate::participants::{ContainerAddress, Participants, PublicAccess};
 
 /// Access to set.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -121,6 +121,10 @@ impl Handler for BlobContainerAccessChange {
 
     const ID: &'static str = "CAFEBABE-D7C9-4C66-B21A-4C775030BE09";
     const CLASS: &'static str = "ContainerAccessChangeHandler";
+
+    fn memory(request: &Self::Event, _: &Participants) -> Option<String> {
+        Some(request.storage_account_name.clone())
+    }
 
     async fn handle(request: Self::Event, step: &Step<'_>) -> Result<Self::Response, Failure> {
         let container =

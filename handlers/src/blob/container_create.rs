@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::base::{Answer, EventData, Failure, Handler, Step, log_events};
 use crate::operation_context::OperationContext;
-use crate::participants::{ContainerAddress, Existence};
+use crate::participants::{ContainerAddress, Existence, Participants};
 
 /// A container to make.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -62,18 +62,28 @@ impl Handler for BlobContainerCreate {
     const ID: &'static str = "24b0230e-b00f-7fae-e505-8ea18fd0b4e8";
     const CLASS: &'static str = "ContainerCreateHandler";
 
+    fn memory(request: &Self::Event, _: &Participants) -> Option<String> {
+        Some(request.storage_account_name.clone())
+    }
+
     async fn handle(request: Self::Event, step: &Step<'_>) -> Result<Self::Response, Failure> {
         let address =
             ContainerAddress { account: request.storage_account_name, container: request.container_name };
-        let created = step.storage()?.create_container(&address, step.operation.id).await;
-        let created = created.map_err(Failure::of(log_events::CONTAINER_NOT_CREATED))?;
-        if created == Existence::Existed {
-            let message = format!("the container {:?} exists already", address.container);
-            return Err(Failure::new(log_events::CONTAINER_NOT_CREATED, message));
-        }
+        create(&address, step).await?;
         Ok(BlobContainerCreateSuccess {
             storage_account_name: address.account,
             container_name: address.container,
         })
+    }
+}
+
+async fn create(address: &ContainerAddress, step: &Step<'_>) -> Result<(), Failure> {
+    let created = step.storage()?.create_container(address, step.operation.id).await;
+    match created.map_err(Failure::of(log_events::CONTAINER_NOT_CREATED))? {
+        Existence::Created => Ok(()),
+        Existence::Existed => {
+            let message = format!("the container {:?} exists already", address.container);
+            Err(Failure::new(log_events::CONTAINER_NOT_CREATED, message))
+        }
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::base::{Answer, EventData, Failure, Handler, Step, begin, has_begun, log_events};
 use crate::operation_context::OperationContext;
-use crate::participants::{ContainerAddress, ParticipantError};
+use crate::participants::{ContainerAddress, ParticipantError, Participants};
 
 /// A container to delete.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -65,26 +65,37 @@ impl Handler for BlobContainerDelete {
     const ID: &'static str = "B8AC2788-7818-11EA-BC55-024DAC130003";
     const CLASS: &'static str = "ContainerDeleteHandler";
 
+    fn memory(request: &Self::Event, _: &Participants) -> Option<String> {
+        Some(request.storage_account_name.clone())
+    }
+
     async fn handle(request: Self::Event, step: &Step<'_>) -> Result<Self::Response, Failure> {
         let storage = step.storage()?;
         let container =
             ContainerAddress { account: request.storage_account_name, container: request.container_name };
-        let not_deleted = || Failure::of(log_events::CONTAINER_NOT_DELETED);
-        let is_there = storage.has_container(&container).await.map_err(not_deleted())?;
-        if is_there {
-            begin(step, &container.account, "").await?;
-            match storage.delete_container(&container).await {
-                Ok(()) | Err(ParticipantError::NotFound(..)) => {}
-                Err(error) => return Err(not_deleted()(error)),
+        match storage.container_etag(&container).await {
+            Ok(etag) => {
+                let begun = begin(step, &container.account, &etag).await?;
+                // One that differs from what was to be deleted has been made since.
+                if begun.before.is_none_or(|noted| noted == etag) {
+                    delete(&container, step).await?;
+                }
             }
-        } else if !has_begun(step, &container.account).await? {
-            let missing =
-                ParticipantError::NotFound(format!("the container {:?}", container.container), None);
-            return Err(not_deleted()(missing));
+            // Only who began to delete it can know that it was there.
+            Err(ParticipantError::NotFound(..)) if has_begun(step, &container.account).await? => {}
+            Err(error) => return Err(Failure::of(log_events::CONTAINER_NOT_DELETED)(error)),
         }
         Ok(BlobContainerDeleteSuccess {
             storage_account_name: container.account,
             container_name: container.container,
         })
+    }
+}
+
+async fn delete(container: &ContainerAddress, step: &Step<'_>) -> Result<(), Failure> {
+    match step.storage()?.delete_container(container).await {
+        // A repeated try of ours finds nothing left.
+        Ok(()) | Err(ParticipantError::NotFound(..)) => Ok(()),
+        Err(error) => Err(Failure::of(log_events::CONTAINER_NOT_DELETED)(error)),
     }
 }

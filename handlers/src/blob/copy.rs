@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::base::{Answer, EventData, Failure, Handler, Kind, Step, begin, log_events};
 use crate::operation_context::OperationContext;
-use crate::participants::{CopyRequest, ParticipantError};
+use crate::participants::{CopyRequest, ParticipantError, Participants};
 use crate::resource_uri::ResourceUri;
 
 /// A blob to copy.
@@ -77,6 +77,10 @@ impl Handler for BlobCopy {
 
     const ID: &'static str = "C5BC453D-58CF-4F16-A2FF-16647F6CBF81";
     const CLASS: &'static str = "BlobCopyHandler";
+
+    fn memory(request: &Self::Event, participants: &Participants) -> Option<String> {
+        participants.account_of(request.destination_uri.as_str())
+    }
 
     async fn handle(request: Self::Event, step: &Step<'_>) -> Result<Self::Response, Failure> {
         let storage = step.storage()?;

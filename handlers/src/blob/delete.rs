@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::base::{Answer, EventData, Failure, Handler, Kind, Step, begin, has_begun, log_events};
 use crate::operation_context::OperationContext;
-use crate::participants::ParticipantError;
+use crate::participants::{ParticipantError, Participants};
 use crate::resource_uri::ResourceUri;
 
 /// A blob to delete.
@@ -71,6 +71,10 @@ impl Handler for BlobDelete {
 
     const ID: &'static str = "13244CB5-64F7-4C64-87B7-D7B0001E028F";
     const CLASS: &'static str = "BlobDeleteHandler";
+
+    fn memory(request: &Self::Event, participants: &Participants) -> Option<String> {
+        participants.account_of(request.blob_uri.as_str())
+    }
 
     async fn handle(request: Self::Event, step: &Step<'_>) -> Result<Self::Response, Failure> {
         let storage = step.storage()?;

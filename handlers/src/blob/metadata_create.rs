@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::base::{Answer, EventData, Failure, Handler, Step, log_events};
 use crate::operation_context::OperationContext;
-use crate::participants::ParticipantError;
+use crate::participants::{ParticipantError, Participants};
 use crate::resource_uri::ResourceUri;
 
 /// Metadata to set.
@@ -62,7 +62,7 @@ impl Answer for BlobMetadataCreateSuccess {
     }
 }
 
-/// Sets the metadata; setting it again changes nothing.
+/// Sets the metadata.
 pub struct BlobMetadataCreate;
 
 impl Handler for BlobMetadataCreate {
@@ -71,6 +71,10 @@ impl Handler for BlobMetadataCreate {
 
     const ID: &'static str = "EAB78688-2784-42AF-BC91-6A0E05D4AF6D";
     const CLASS: &'static str = "CreateMetadataHandler";
+
+    fn memory(request: &Self::Event, participants: &Participants) -> Option<String> {
+        participants.account_of(request.blob_uri.as_str())
+    }
 
     async fn handle(request: Self::Event, step: &Step<'_>) -> Result<Self::Response, Failure> {
         if request.blob_metadata.is_empty() {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::words::in_any_case;
 use crate::base::{Answer, EventData, Failure, Handler, Step, carry, log_events};
 use crate::operation_context::OperationContext;
-use crate::participants::{RehydratePriority, Tier, TierChange};
+use crate::participants::{Participants, RehydratePriority, Tier, TierChange};
 use crate::resource_uri::ResourceUri;
 
 /// A tier to set.
@@ -149,6 +149,10 @@ impl Handler for BlobTierChange {
 
     const ID: &'static str = "673572f4-1e57-4b32-a7e6-57ae433eb9c1";
     const CLASS: &'static str = "ChangeBlobTierHandler";
+
+    fn memory(request: &Self::Event, participants: &Participants) -> Option<String> {
+        participants.account_of(request.blob_uri.as_str())
+    }
 
     async fn handle(request: Self::Event, step: &Step<'_>) -> Result<Self::Response, Failure> {
         let storage = step.storage()?;

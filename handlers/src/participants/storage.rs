@@ -276,8 +276,8 @@ pub trait Storage: Send + Sync {
     /// A URL that lets its holder read a blob from a little before now until `seconds` from now.
     async fn read_url(&self, blob: &BlobAddress, seconds: u32) -> Result<SignedUrl, ParticipantError>;
 
-    /// Whether a container is there.
-    async fn has_container(&self, container: &ContainerAddress) -> Result<bool, ParticipantError>;
+    /// What changes with every change of a container.
+    async fn container_etag(&self, container: &ContainerAddress) -> Result<String, ParticipantError>;
 
     /// Deletes a container and all that is in it.
     async fn delete_container(&self, container: &ContainerAddress) -> Result<(), ParticipantError>;
@@ -303,6 +303,18 @@ pub trait Storage: Send + Sync {
         context: &str,
         about: &str,
     ) -> Result<Kept, ParticipantError>;
+
+    /// Writes down what an operation was answered; what stands there first stays.
+    async fn remember(
+        &self,
+        account: &str,
+        operation: OperationId,
+        answer: &str,
+    ) -> Result<(), ParticipantError>;
+
+    /// What was written down.
+    async fn recall(&self, account: &str, operation: OperationId)
+    -> Result<Option<String>, ParticipantError>;
 
     /// Whether an operation's context is kept.
     async fn has_context(&self, reference: &ContextReference) -> Result<bool, ParticipantError>;

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use azure_core::http::StatusCode;
 use azure_storage_blob::models::{
     BlobContainerClientCreateOptions, BlobContainerClientGetPropertiesResultHeaders,
     BlobContainerClientSetAccessPolicyOptions, PublicAccessType,
@@ -38,15 +37,13 @@ impl BlobStorage {
         }
     }
 
-    pub(super) async fn finds_container(
+    pub(super) async fn look_at_container(
         &self,
         container: &ContainerAddress,
-    ) -> Result<bool, ParticipantError> {
-        match self.container(container)?.get_properties(None).await {
-            Ok(_) => Ok(true),
-            Err(error) if error.http_status() == Some(StatusCode::NotFound) => Ok(false),
-            Err(error) => Err(named(&error, container)),
-        }
+    ) -> Result<String, ParticipantError> {
+        let failed = |error: azure_core::Error| named(&error, container);
+        let found = self.container(container)?.get_properties(None).await.map_err(failed)?;
+        Ok(found.etag().map_err(failed)?.map(|etag| etag.to_string()).unwrap_or_default())
     }
 
     pub(super) async fn remove_container(

@@ -1,4 +1,5 @@
-//! What we keep in an account for our own purposes: the contexts of operations. Copies under watch are `copies`'s.
+//! What we keep in an account for our own purposes: the contexts of operations, and what they were answered. Copies under
+//! watch are `copies`'s.
 
 use std::collections::HashMap;
 
@@ -7,6 +8,7 @@ use azure_storage_blob::BlobClient;
 use azure_storage_blob::models::{BlobClientGetPropertiesResultHeaders, BlockBlobClientUploadOptions};
 use bytes::Bytes;
 use gridwich_handlers::operation_context::ContextReference;
+use gridwich_handlers::operation_id::OperationId;
 use gridwich_handlers::participants::{ContainerAddress, Kept, ParticipantError};
 
 use super::{BlobStorage, CONTEXTS, silently};
@@ -14,12 +16,55 @@ use crate::azure::classify::{classify, code};
 
 /// The metadata of a note that says what it is about.
 const ABOUT: &str = "about";
+/// What starts the names of answers that are kept.
+const ANSWERED: &str = "answered/";
 
 impl BlobStorage {
     /// Where an operation's context is kept.
     pub(super) fn note(&self, reference: &ContextReference) -> Result<BlobClient, ParticipantError> {
         let container = own_container(&reference.account);
         Ok(self.container(&container)?.blob_client(&reference.operation.digits()))
+    }
+
+    /// Where it is written down what an operation was answered.
+    pub(super) fn answered(
+        &self,
+        account: &str,
+        operation: OperationId,
+    ) -> Result<BlobClient, ParticipantError> {
+        let name = format!("{ANSWERED}{}", operation.digits());
+        Ok(self.container(&own_container(account))?.blob_client(&name))
+    }
+
+    pub(super) async fn write_answer(
+        &self,
+        account: &str,
+        operation: OperationId,
+        answer: &str,
+    ) -> Result<(), ParticipantError> {
+        let answered = self.answered(account, operation)?;
+        match self.write(&answered, account, operation, answer, "").await? {
+            Ok(()) => Ok(()),
+            Err(error) if code(&error) == Some("BlobAlreadyExists") => Ok(()),
+            Err(error) => Err(classify(&error, "the answer of the operation")),
+        }
+    }
+
+    /// Writes a note unless it is there; the container is made with the first.
+    async fn write(
+        &self,
+        note: &BlobClient,
+        account: &str,
+        operation: OperationId,
+        text: &str,
+        about: &str,
+    ) -> Result<azure_core::Result<()>, ParticipantError> {
+        let written = write(note, text, about).await;
+        if !written.as_ref().is_err_and(|error| code(error) == Some("ContainerNotFound")) {
+            return Ok(written);
+        }
+        self.make_container(&own_container(account), operation).await?;
+        Ok(write(note, text, about).await)
     }
 
     pub(super) async fn keep(
@@ -30,13 +75,7 @@ impl BlobStorage {
     ) -> Result<Kept, ParticipantError> {
         let failed = |error: azure_core::Error| classify(&error, "the operation context");
         let note = self.note(reference)?;
-        let write = || write(&note, context, about);
-        let mut written = write().await;
-        if written.as_ref().is_err_and(|error| code(error) == Some("ContainerNotFound")) {
-            self.make_container(&own_container(&reference.account), reference.operation).await?;
-            written = write().await;
-        }
-        match written {
+        match self.write(&note, &reference.account, reference.operation, context, about).await? {
             Ok(()) => Ok(Kept::Now),
             Err(error) if code(&error) == Some("BlobAlreadyExists") => {
                 let found = note.get_properties(None).await.map_err(failed)?;
@@ -47,20 +86,21 @@ impl BlobStorage {
         }
     }
 
-    pub(super) async fn finds_note(&self, reference: &ContextReference) -> Result<bool, ParticipantError> {
-        match self.note(reference)?.get_properties(None).await {
+    pub(super) async fn finds(&self, note: &BlobClient) -> Result<bool, ParticipantError> {
+        match note.get_properties(None).await {
             Ok(_) => Ok(true),
             Err(error) if error.http_status() == Some(StatusCode::NotFound) => Ok(false),
-            Err(error) => Err(classify(&error, "the operation context")),
+            Err(error) => Err(classify(&error, "the note of the operation")),
         }
     }
 
-    pub(super) async fn read_note(&self, reference: &ContextReference) -> Result<String, ParticipantError> {
-        let failed = |error: azure_core::Error| classify(&error, "the operation context");
-        let content = self.note(reference)?.download(None).await.map_err(failed)?;
+    pub(super) async fn read(&self, note: &BlobClient) -> Result<String, ParticipantError> {
+        let failed = |error: azure_core::Error| classify(&error, "what was kept of the operation");
+        let content = note.download(None).await.map_err(failed)?;
         let content = content.body.collect().await.map_err(failed)?;
-        String::from_utf8(content.to_vec())
-            .map_err(|_| ParticipantError::Rejected("the kept operation context is no text".to_owned(), None))
+        String::from_utf8(content.to_vec()).map_err(|_| {
+            ParticipantError::Rejected("what was kept of the operation is no text".to_owned(), None)
+        })
     }
 }
 
