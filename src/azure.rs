@@ -11,3 +11,4 @@ mod pipeline;
 mod presets;
 mod shared_key;
 mod signature;
+mod spelling;

@@ -10,7 +10,7 @@ use azure_core::http::policies::Policy;
 use azure_core::http::request::options::ClientRequestId;
 use azure_core::http::{ClientMethodOptions, Context, Etag, StatusCode, Url};
 use azure_storage_blob::models::{
-    AccessTier, BlobClientGetPropertiesResultHeaders, BlobClientSetTierOptions,
+    AccessTier, BlobClientGetPropertiesResultHeaders, BlobClientSetMetadataOptions, BlobClientSetTierOptions,
     BlobClientStartCopyFromUrlOptions, BlobContainerClientCreateOptions,
     BlobContainerClientGetPropertiesResultHeaders, BlobContainerClientListBlobsOptions,
     BlockBlobClientUploadOptions, CopyStatus, ListBlobsIncludeItem, RehydratePriority as AzurePriority,
@@ -30,12 +30,14 @@ use self::address::{Addresses, encoded};
 use super::classify::{classify, code};
 use super::pipeline::client_options;
 use super::shared_key::SharedKeyPolicy;
+use super::spelling::{SpelledNames, SpellingPolicy};
 use super::wire::Wire;
 use crate::clock;
 use crate::config::StorageAccountConfig;
 
 mod account;
 mod address;
+mod metadata;
 
 /// The version of the interface we speak: the newest that Azurite, our second opinion, speaks too.
 const API_VERSION: &str = "2025-11-05";
@@ -49,6 +51,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(500);
 pub const CONTEXTS: &str = "gridwich-contexts";
 /// The metadata of a container that names the operation it was made for, so that a repetition knows its own work.
 const MAKER: &str = "gridwichoperation";
+/// What the names of headers with metadata begin with.
+const METADATA_PREFIX: &str = "x-ms-meta-";
 /// More names than this are not listed: an answer that names them would be larger than Event Grid takes.
 const NAMES_MAX: usize = 5_000;
 
@@ -169,7 +173,7 @@ fn account(
     };
     let url =
         Url::parse(&endpoint).map_err(|error| invalid(&format!("endpoint: expected a URL: {error}")))?;
-    let (authority, credential, per_try) = if config.key.is_empty() {
+    let (authority, credential, mut per_try) = if config.key.is_empty() {
         let credential = credential.ok_or_else(|| invalid("expected a key, or an identity in [entra]"))?;
         (Authority::Identity, Some(Arc::clone(credential)), Vec::new())
     } else {
@@ -177,6 +181,7 @@ fn account(
         let policy: Arc<dyn Policy> = Arc::new(SharedKeyPolicy { account: name.clone(), key: key.clone() });
         (Authority::Key(key), None, vec![policy])
     };
+    per_try.push(Arc::new(SpellingPolicy));
     let options = BlobServiceClientOptions {
         client_options: client_options(wire, per_try),
         version: API_VERSION.to_owned(),
@@ -278,6 +283,22 @@ impl Storage for BlobStorage {
                 Some(CopyStatus::Success) => Some(CopyState::Success),
             },
         })
+    }
+
+    async fn set_metadata(
+        &self,
+        blob: &BlobAddress,
+        metadata: &BTreeMap<String, String>,
+    ) -> Result<(), ParticipantError> {
+        metadata::verify(metadata)?;
+        let mut method_options = silently();
+        let names = metadata.keys().map(|name| format!("{METADATA_PREFIX}{name}"));
+        method_options.context.insert(SpelledNames::new(names));
+        let options =
+            BlobClientSetMetadataOptions { method_options, ..BlobClientSetMetadataOptions::default() };
+        let folded = metadata.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+        let set = self.blob(blob)?.set_metadata(&folded, Some(options)).await;
+        set.map(|_| ()).map_err(|error| classify(&error, &self.uri(blob)))
     }
 
     async fn settled_properties(&self, blob: &BlobAddress) -> Result<BlobProperties, ParticipantError> {

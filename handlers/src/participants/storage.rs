@@ -160,6 +160,14 @@ pub trait Storage: Send + Sync {
     /// What is known of a blob.
     async fn properties(&self, blob: &BlobAddress) -> Result<BlobProperties, ParticipantError>;
 
+    /// Replaces all metadata of a blob; names keep their spelling. Metadata that storage cannot keep as it is given is
+    /// `Rejected`, naming the member: names are C# identifiers of ASCII, values visible ASCII, all together at most 8 KiB.
+    async fn set_metadata(
+        &self,
+        blob: &BlobAddress,
+        metadata: &BTreeMap<String, String>,
+    ) -> Result<(), ParticipantError>;
+
     /// What is known of a blob once no copy onto it is under way any more. One that takes long is `Unavailable` meanwhile.
     async fn settled_properties(&self, blob: &BlobAddress) -> Result<BlobProperties, ParticipantError>;
 
