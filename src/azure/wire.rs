@@ -38,7 +38,8 @@ pub enum WireError {
 /// Sends a request and reads the whole answer.
 #[async_trait]
 pub trait Wire: Send + Sync {
-    /// Sends one request. Never follows a redirect. Waiting is bounded by the caller.
+    /// Sends one request. Never follows a redirect. Waiting is bounded by the caller. A [`header_spelling::Spelling`] among
+    /// the extensions says how names are spelled, both ways.
     async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, WireError>;
 }
 

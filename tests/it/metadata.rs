@@ -20,7 +20,7 @@ fn adapter(world: &World) -> BlobStorage {
     let config = StorageAccountConfig {
         name: "inbox".to_owned(),
         endpoint: format!("http://{STORAGE}/inbox"),
-        key: Secret::new(&development_key("inbox", "key1")),
+        key: Secret::new(development_key("inbox", "key1")),
     };
     BlobStorage::new(&[config], None, &wire).unwrap()
 }

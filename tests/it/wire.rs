@@ -6,8 +6,10 @@ use bytes::Bytes;
 use gridwich::azure::wire::{Sockets, Wire as _, WireError};
 use header_spelling::Spelling;
 use http::{Request, Response, StatusCode};
+use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::process::{Local, root};
@@ -75,7 +77,7 @@ async fn metadata_names_are_sent_and_received_as_they_are_spelled() {
 async fn a_connection_closed_while_idle_is_replaced_unnoticed() {
     let (listener, url) = host().await;
     let sockets = sockets();
-    let (next, mut closed) = tokio::sync::mpsc::channel(1);
+    let (next, mut closed) = mpsc::channel(1);
     let hosting = tokio::spawn(async move {
         for _ in 0..3 {
             let (mut stream, _) = listener.accept().await.unwrap();
@@ -135,4 +137,37 @@ fn a_file_without_authorities_is_named() {
         let error = Sockets::new(&file).err().unwrap();
         assert!(error.starts_with(&format!("tls.ca_file: {}: ", file.display())), "{error}");
     }
+}
+
+/// Connects whoever asks to where they ask to be connected, and tells whom that was.
+async fn proxy(asked: mpsc::UnboundedSender<String>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://user:word@{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        loop {
+            let (mut near, _) = listener.accept().await.unwrap();
+            let head = head(&mut near).await;
+            let host = head.strip_prefix("CONNECT ").and_then(|rest| rest.split(' ').next()).unwrap();
+            let mut far = TcpStream::connect(host).await.unwrap();
+            near.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+            asked.send(head).unwrap();
+            tokio::spawn(async move { tokio::io::copy_bidirectional(&mut near, &mut far).await });
+        }
+    });
+    url
+}
+
+#[tokio::test]
+async fn a_proxy_that_the_environment_names_is_used() {
+    let (asked, mut heard) = mpsc::unbounded_channel();
+    let local = Local::start(&["--without-processor"]);
+    let _processor = local.serve(&[("ALL_PROXY", &proxy(asked).await), ("NO_PROXY", "")]);
+    local.subscribed().await;
+    let data = json!({"storageAccountName": "inbox", "containerName": "show-17", "operationContext": {}});
+    local.publish("1", "request.blob.container.create", &data).await;
+    local.answered("response.blob.container.create.success").await;
+    let head = heard.try_recv().unwrap();
+    let topic = local.text("/topics/responses/endpoint").split('/').nth(2).unwrap();
+    assert!(head.starts_with(&format!("CONNECT {topic} ")), "{head}");
+    assert!(head.to_lowercase().contains("proxy-authorization: basic dxnlcjp3b3jk"), "{head}");
 }

@@ -87,7 +87,8 @@ fn tls(authorities: Vec<CertificateDer<'static>>) -> Result<ClientConfig, rustls
     Ok(config.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth())
 }
 
-/// Connects to a host, or through the proxy that `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` name for it.
+/// Connects to a host, or has the proxy connect that `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` name for it. A
+/// proxy is spoken to in plain HTTP, and asked for a tunnel (`CONNECT`) whatever goes through it.
 fn connector(tls: Arc<ClientConfig>) -> Connector {
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
