@@ -11,6 +11,7 @@ mod pipeline;
 mod presets;
 mod shared_key;
 mod signature;
+mod spelling;
 
 /// What is logged of Azure's client library unless more is asked for: it writes refused answers out whole.
 pub const LOG: &str = "azure_core=warn,typespec_client_core=warn";

@@ -20,6 +20,7 @@ use self::account::{Account, Authority};
 use self::address::{Addresses, encoded};
 use super::pipeline::client_options;
 use super::shared_key::SharedKeyPolicy;
+use super::spelling::SpellingPolicy;
 use super::wire::Wire;
 use crate::config::StorageAccountConfig;
 
@@ -28,6 +29,7 @@ mod address;
 mod blobs;
 mod containers;
 mod copies;
+mod metadata;
 mod notes;
 
 /// The version of the interface we speak: the newest that Azurite, our second opinion, speaks too.
@@ -98,7 +100,7 @@ fn account(
     };
     let url =
         Url::parse(&endpoint).map_err(|error| invalid(&format!("endpoint: expected a URL: {error}")))?;
-    let (authority, credential, per_try) = if config.key.is_empty() {
+    let (authority, credential, mut per_try) = if config.key.is_empty() {
         let credential = credential.ok_or_else(|| invalid("expected a key, or an identity in [entra]"))?;
         (Authority::Identity, Some(Arc::clone(credential)), Vec::new())
     } else {
@@ -106,6 +108,7 @@ fn account(
         let policy: Arc<dyn Policy> = Arc::new(SharedKeyPolicy { account: name.clone(), key: key.clone() });
         (Authority::Key(key), None, vec![policy])
     };
+    per_try.push(Arc::new(SpellingPolicy));
     let options = BlobServiceClientOptions {
         client_options: client_options(wire, per_try),
         version: API_VERSION.to_owned(),

@@ -1,7 +1,6 @@
 //! How requests leave the program: one connection pool for all of Azure, or a function in memory. Not what they say.
 
 use std::fmt;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,14 +9,15 @@ use azure_core::http::headers::{HeaderName, HeaderValue, Headers};
 use azure_core::http::{AsyncRawResponse, Body, HttpClient, Request, Transport};
 use bytes::Bytes;
 
+pub use self::sockets::Sockets;
+use super::spelling;
+
+mod sockets;
+
 /// A provider that has not answered by then is taken for unavailable; Event Grid gives a whole delivery 30 s.
 const ANSWER_SECONDS_MAX: Duration = Duration::from_secs(20);
 /// The longest a provider may ask us to wait within a step.
 pub(super) const RETRY_AFTER_MAX: Duration = Duration::from_secs(8);
-/// A provider that has not taken the connection by then is taken for unavailable.
-const CONNECT_SECONDS_MAX: Duration = Duration::from_secs(5);
-/// Idle connections to one host.
-const IDLE_CONNECTIONS_MAX: usize = 32;
 /// A larger answer is refused: listings come in pages of 5,000 names, at about a kilobyte each.
 const ANSWER_BYTES_MAX: usize = 32 * 1024 * 1024;
 
@@ -38,55 +38,9 @@ pub enum WireError {
 /// Sends a request and reads the whole answer.
 #[async_trait]
 pub trait Wire: Send + Sync {
-    /// Sends one request. Never follows a redirect. Waiting is bounded by the caller.
+    /// Sends one request. Never follows a redirect. Waiting is bounded by the caller. A [`header_spelling::Spelling`] among
+    /// the extensions says how names are spelled, both ways.
     async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, WireError>;
-}
-
-/// Real sockets.
-pub struct Sockets(reqwest::Client);
-
-impl Sockets {
-    /// Trusts the system's authorities and, if the path is not empty, the one in that file (PEM).
-    ///
-    /// # Errors
-    /// When the file cannot be read, or TLS cannot be set up.
-    pub fn new(ca_file: &Path) -> Result<Self, String> {
-        let mut builder = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(CONNECT_SECONDS_MAX)
-            .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
-            .tcp_nodelay(true);
-        if !ca_file.as_os_str().is_empty() {
-            let unusable = |error: &dyn fmt::Display| format!("tls.ca_file: {}: {error}", ca_file.display());
-            let pem = std::fs::read(ca_file).map_err(|e| unusable(&e))?;
-            let authority = reqwest::Certificate::from_pem(&pem).map_err(|e| unusable(&e))?;
-            builder = builder.tls_certs_merge([authority]);
-        }
-        builder.build().map(Self).map_err(|error| format!("TLS cannot be set up: {error}"))
-    }
-}
-
-#[async_trait]
-impl Wire for Sockets {
-    async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, WireError> {
-        let request = reqwest::Request::try_from(request).map_err(|_| WireError::Connection)?;
-        let mut answer = self.0.execute(request).await.map_err(|error| classify(&error))?;
-        let mut response = http::Response::new(());
-        *response.status_mut() = answer.status();
-        *response.headers_mut() = std::mem::take(answer.headers_mut());
-        let mut body = Vec::new();
-        while let Some(chunk) = answer.chunk().await.map_err(|error| classify(&error))? {
-            if body.len() + chunk.len() > ANSWER_BYTES_MAX {
-                return Err(WireError::TooLarge);
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(response.map(|()| Bytes::from(body)))
-    }
-}
-
-fn classify(error: &reqwest::Error) -> WireError {
-    if error.is_connect() { WireError::Connection } else { WireError::Broken }
 }
 
 /// The transport all clients share: without sharing it, each would keep connections of its own.
@@ -138,8 +92,11 @@ fn asks_too_much(name: &http::HeaderName, value: &http::HeaderValue) -> bool {
 fn outgoing(request: &Request) -> azure_core::Result<http::Request<Bytes>> {
     let malformed = |error: http::Error| azure_core::Error::new(azure_core::error::ErrorKind::Other, error);
     let mut builder = http::Request::builder().method(request.method().as_str()).uri(request.url().as_str());
-    for (name, value) in request.headers().iter() {
+    for (name, value) in request.headers().iter().filter(|(name, _)| !spelling::is_message_to_wire(name)) {
         builder = builder.header(name.as_str(), value.as_str());
+    }
+    if let Some(spelling) = spelling::of_request(request.headers()) {
+        builder = builder.extension(spelling);
     }
     let body = match request.body() {
         Body::Bytes(bytes) => bytes.clone(),

@@ -167,6 +167,14 @@ fails(412, None, lambda: b.get_blob_properties(if_unmodified_since=NOW - HOUR))
 fails(412, "ConditionNotMet", lambda: b.delete_blob(etag=e1, match_condition=MatchConditions.IfNotModified))
 fails(404, "BlobNotFound", lambda: c.get_blob_client("nothing").download_blob())
 assert not c.get_blob_client("nothing").exists()
+spelled = c.get_blob_client("spelled")
+spelled.upload_blob(b"x", metadata={"DepartmentCode": "news", "plain": "1"})
+assert spelled.get_blob_properties().metadata == {"DepartmentCode": "news", "plain": "1"}
+assert spelled.download_blob().properties.metadata == {"DepartmentCode": "news", "plain": "1"}
+listed = [x.metadata for x in c.list_blobs(name_starts_with="spelled", include=["metadata"])]
+assert listed == [{"DepartmentCode": "news", "plain": "1"}], listed
+spelled.set_blob_metadata({"departmentCODE": "sport"})
+assert spelled.get_blob_properties().metadata == {"departmentCODE": "sport"}
 said("properties, metadata, conditions")
 
 # --- listing

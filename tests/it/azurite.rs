@@ -1,6 +1,7 @@
 //! Azurite, Microsoft's own emulator, as a second opinion: the same calls through our adapter are answered the same by it
 //! and by the local Blob Storage.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -109,6 +110,13 @@ impl Transcript<'_> {
         self.note(&format!("properties {container}/{name}"), &answer);
     }
 
+    async fn set_metadata(&mut self, container: &str, name: &str, metadata: &[(&str, &str)]) {
+        let metadata = metadata.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let metadata = metadata.collect::<BTreeMap<_, _>>();
+        let answer = self.storage.set_metadata(&self.blob(container, name), &metadata).await;
+        self.note(&format!("metadata {container}/{name} {metadata:?}"), &answer);
+    }
+
     async fn copy(&mut self, source: (&str, &str), destination: (&str, &str)) {
         let (from, to) = (self.blob(source.0, source.1), self.blob(destination.0, destination.1));
         let etag = self.storage.properties(&from).await.map_or("\"0x0\"".to_owned(), |found| found.etag);
@@ -208,6 +216,15 @@ async fn transcript(storage: &BlobStorage, account: &str) -> Vec<String> {
         calls.look("show-17", name).await;
         calls.copy(kept, ("show-17", name)).await;
     }
+    let spelled = [("DepartmentCode", "news"), ("SHOW_17", "a b"), ("plain", "1")];
+    for metadata in [&spelled[..], &[("departmentCODE", "sport")], &[], &spelled] {
+        calls.set_metadata("show-17", "copy.json", metadata).await;
+        calls.look("show-17", "copy.json").await;
+    }
+    calls.copy(("show-17", "copy.json"), ("show-17", "copy of copy.json")).await;
+    calls.look("show-17", "copy of copy.json").await;
+    calls.set_metadata("show-17", "nothing", &spelled).await;
+    calls.set_metadata("no-such-container", "nothing", &spelled).await;
     calls.copy_of_nothing().await;
     calls.copy(kept, ("no-such-container", "never")).await;
     calls.look("show-17", "nothing").await;

@@ -246,6 +246,14 @@ pub trait Storage: Send + Sync {
     /// What is known of a blob.
     async fn properties(&self, blob: &BlobAddress) -> Result<BlobProperties, ParticipantError>;
 
+    /// Replaces all metadata of a blob; names keep their spelling. Metadata that storage cannot keep as it is given is
+    /// `Rejected`, naming the member: names are C# identifiers of ASCII, values visible ASCII, all together at most 8 KiB.
+    async fn set_metadata(
+        &self,
+        blob: &BlobAddress,
+        metadata: &BTreeMap<String, String>,
+    ) -> Result<(), ParticipantError>;
+
     /// What is known of a blob once no copy onto it is under way any more. One that takes long is `Unavailable` meanwhile.
     async fn settled_properties(&self, blob: &BlobAddress) -> Result<BlobProperties, ParticipantError>;
 
@@ -261,13 +269,6 @@ pub trait Storage: Send + Sync {
 
     /// Stops watching an operation's copy: its end has been heard of.
     async fn forget_copy(&self, account: &str, operation: OperationId) -> Result<(), ParticipantError>;
-
-    /// Replaces all metadata of a blob; names keep their spelling.
-    async fn set_metadata(
-        &self,
-        blob: &BlobAddress,
-        metadata: &BTreeMap<String, String>,
-    ) -> Result<(), ParticipantError>;
 
     /// Deletes a blob with its snapshots, if it is still the version that was looked at.
     async fn delete(&self, blob: &BlobAddress, etag: &str, carried: &Carried)

@@ -6,8 +6,8 @@ use std::time::Duration;
 use azure_core::http::{Etag, StatusCode};
 use azure_storage_blob::models::{
     AccessTier, ArchiveStatus, BlobClientDeleteOptions, BlobClientGetPropertiesResultHeaders,
-    BlobClientSetTierOptions, BlobContainerClientListBlobsOptions, CopyStatus, DeleteSnapshotsOptionType,
-    ListBlobsIncludeItem, RehydratePriority as AzurePriority,
+    BlobClientSetMetadataOptions, BlobClientSetTierOptions, BlobContainerClientListBlobsOptions, CopyStatus,
+    DeleteSnapshotsOptionType, ListBlobsIncludeItem, RehydratePriority as AzurePriority,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -18,13 +18,16 @@ use gridwich_handlers::participants::{
     Storage as _, Tier, TierChange,
 };
 
-use super::{BlobStorage, carrying};
+use super::{BlobStorage, carrying, metadata, silently};
 use crate::azure::classify::{classify, code};
+use crate::azure::spelling::SpelledNames;
 
 /// How long a copy under way is waited for within a step; a delivery has 25 s.
 const SETTLED_SECONDS_MAX: Duration = Duration::from_secs(15);
 /// How often it is looked at.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
+/// What the names of headers with metadata begin with.
+const METADATA_PREFIX: &str = "x-ms-meta-";
 /// More names than this are not listed: an answer that names them would be larger than Event Grid takes.
 const NAMES_MAX: usize = 5_000;
 
@@ -168,8 +171,14 @@ impl BlobStorage {
         blob: &BlobAddress,
         metadata: &BTreeMap<String, String>,
     ) -> Result<(), ParticipantError> {
-        let metadata = metadata.clone().into_iter().collect();
-        let set = self.blob(blob)?.set_metadata(&metadata, None).await;
+        metadata::verify(metadata)?;
+        let mut method_options = silently();
+        let names = metadata.keys().map(|name| format!("{METADATA_PREFIX}{name}"));
+        method_options.context.insert(SpelledNames::new(names));
+        let options =
+            BlobClientSetMetadataOptions { method_options, ..BlobClientSetMetadataOptions::default() };
+        let folded = metadata.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+        let set = self.blob(blob)?.set_metadata(&folded, Some(options)).await;
         set.map(|_| ()).map_err(|error| classify(&error, &self.uri(blob)))
     }
 }

@@ -16,7 +16,7 @@ use super::content::Part;
 use super::error::{self, StorageError};
 use super::events::Api;
 use super::front_door::{Answer, answer, xml_answer};
-use super::headers::{ContentHeaders, put_header, read_metadata};
+use super::headers::{ContentHeaders, put_header};
 use super::path::BlobPath;
 use super::put_blob::created;
 use super::storage::{Draft, Storage};
@@ -97,7 +97,7 @@ pub async fn put_list(storage: &Storage, call: &Call, path: &BlobPath, body: &mu
     let sums = Checksums::of(&body);
     sums.verify(call.header("content-md5"), call.header("x-ms-content-crc64"))?;
     let list = read_list(&body)?;
-    let (headers, metadata) = (ContentHeaders::read(&call.headers), read_metadata(&call.headers)?);
+    let (headers, metadata) = (ContentHeaders::read(&call.headers), call.metadata()?);
     let (tier, terms) = (call.tier()?, call.terms()?);
     let draft = |entry: &Entry| {
         let parts = find_blocks(entry, &list)?;

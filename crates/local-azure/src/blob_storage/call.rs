@@ -1,6 +1,7 @@
 //! One request as the operations see it: who calls, with which headers and parameters. Not its body.
 
 use axum::body::{Body, HttpBody as _};
+use header_spelling::Spelling;
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 
@@ -8,6 +9,7 @@ use super::authentication::Caller;
 use super::blob::Tier;
 use super::conditions::Conditions;
 use super::error::{self, StorageError};
+use super::headers::{Metadata, read_metadata};
 use super::path::Target;
 use super::query::Query;
 use super::storage::Terms;
@@ -42,6 +44,8 @@ impl Origin {
 pub struct Call {
     pub target: Target,
     pub headers: HeaderMap,
+    /// How the names of headers were spelled, as far as that is known.
+    pub spelling: Spelling,
     pub query: Query,
     pub caller: Caller,
     pub origin: Origin,
@@ -61,6 +65,11 @@ impl Call {
     /// The version of the service the caller speaks to.
     pub fn version(&self) -> &str {
         self.header("x-ms-version").unwrap_or(DEFAULT_VERSION)
+    }
+
+    /// The metadata a blob or container is to have.
+    pub fn metadata(&self) -> Result<Metadata, StorageError> {
+        read_metadata(&self.headers, &self.spelling)
     }
 
     /// The conditions on the blob or container itself.

@@ -9,7 +9,7 @@ use super::blob::{Container, PublicAccess};
 use super::call::Call;
 use super::error::{self, StorageError};
 use super::front_door::{Answer, answer};
-use super::headers::{Metadata, put_header, put_header_if, put_metadata, read_metadata};
+use super::headers::{Metadata, put_header, put_header_if, put_metadata};
 use super::path::ContainerPath;
 use super::stamp::Stamp;
 use super::storage::Storage;
@@ -17,7 +17,7 @@ use super::storage::Storage;
 /// Create Container.
 pub async fn create(storage: &Storage, call: &Call, path: &ContainerPath) -> Answer {
     let public_access = read_public_access(call)?;
-    let stamp = make(storage, path, read_metadata(&call.headers)?, public_access)?;
+    let stamp = make(storage, path, call.metadata()?, public_access)?;
     storage.save_container(path).await?;
     let mut response = answer(StatusCode::CREATED);
     put_stamp(response.headers_mut(), stamp);
@@ -62,9 +62,9 @@ pub async fn delete(storage: &Storage, call: &Call, path: &ContainerPath) -> Ans
 pub fn get_properties(storage: &Storage, path: &ContainerPath) -> Answer {
     storage.with_container(path, |container| {
         let mut response = answer(StatusCode::OK);
+        put_metadata(&mut response, &container.metadata);
         let headers = response.headers_mut();
         put_stamp(headers, container.stamp);
-        put_metadata(headers, &container.metadata);
         put_header_if(headers, "x-ms-blob-public-access", container.public_access.map(PublicAccess::as_str));
         put_header(headers, "x-ms-lease-status", "unlocked");
         put_header(headers, "x-ms-lease-state", "available");
@@ -76,7 +76,7 @@ pub fn get_properties(storage: &Storage, path: &ContainerPath) -> Answer {
 
 /// Set Container Metadata: what was there before is gone.
 pub async fn set_metadata(storage: &Storage, call: &Call, path: &ContainerPath) -> Answer {
-    let (metadata, conditions) = (read_metadata(&call.headers)?, call.conditions()?);
+    let (metadata, conditions) = (call.metadata()?, call.conditions()?);
     let stamp = storage.with_container(path, |container| {
         conditions.allow_write(Some(container.stamp))?;
         container.metadata = metadata;

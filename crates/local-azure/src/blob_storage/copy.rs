@@ -14,7 +14,7 @@ use super::copying::NextCopy;
 use super::error::{self, StorageError};
 use super::events::Api;
 use super::front_door::{Answer, answer};
-use super::headers::{ContentHeaders, put_header, read_metadata};
+use super::headers::{ContentHeaders, put_header};
 use super::path::BlobPath;
 use super::storage::{Draft, Storage};
 
@@ -131,7 +131,7 @@ async fn replace(
     tier: Option<Tier>,
     copy: BlobCopy,
 ) -> Result<Arc<Blob>, StorageError> {
-    let given = read_metadata(&call.headers)?;
+    let given = call.metadata()?;
     let metadata = if given.is_empty() { source.blob.metadata.clone() } else { given };
     let draft = match copy.state {
         CopyState::Success => Draft {

@@ -96,7 +96,8 @@ fn admit(
     });
     let operation = Operation::recognise(&parts.method, target.clone(), &query, &parts.headers)?;
     authentication::authorize(&caller, &operation.permit(), public, version)?;
-    Ok((operation, Call { target, headers: parts.headers.clone(), query, caller, origin }))
+    let (headers, spelling) = (parts.headers.clone(), parts.extensions.get().cloned().unwrap_or_default());
+    Ok((operation, Call { target, headers, spelling, query, caller, origin }))
 }
 
 /// Any date will do: this service plays the newest version it knows, whatever is asked for.

@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
+use axum::body::Body;
 use futures_util::TryStreamExt as _;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Response, StatusCode};
 
 use super::authentication::Caller;
 use super::blob::{Blob, BlobCopy};
@@ -28,7 +29,7 @@ pub async fn get(storage: &Storage, call: &Call, path: &BlobPath) -> Answer {
     blob.verify_online()?;
     let bytes = blob.content.bytes();
     let mut response = answer(StatusCode::OK);
-    put_properties(response.headers_mut(), storage, call, &blob);
+    put_properties(&mut response, storage, call, &blob);
     let md5 = blob.headers.content_md5.as_deref();
     let range = match read_range(call)? {
         None => {
@@ -55,8 +56,8 @@ pub fn get_properties(storage: &Storage, call: &Call, path: &BlobPath) -> Answer
     let blob = storage.blob(path, call.snapshot())?;
     call.conditions()?.allow_read(blob.stamp)?;
     let mut response = answer(StatusCode::OK);
+    put_properties(&mut response, storage, call, &blob);
     let headers = response.headers_mut();
-    put_properties(headers, storage, call, &blob);
     put_header_if(headers, "content-md5", blob.headers.content_md5.as_deref());
     put_tier(headers, &blob);
     if call.query.get("comp").is_none() {
@@ -65,10 +66,11 @@ pub fn get_properties(storage: &Storage, call: &Call, path: &BlobPath) -> Answer
     Ok(response)
 }
 
-fn put_properties(headers: &mut HeaderMap, storage: &Storage, call: &Call, blob: &Blob) {
+fn put_properties(response: &mut Response<Body>, storage: &Storage, call: &Call, blob: &Blob) {
+    put_metadata(response, &blob.metadata);
+    let headers = response.headers_mut();
     put_stamp(headers, blob.stamp);
     blob.headers.put(headers);
-    put_metadata(headers, &blob.metadata);
     put_header(headers, "accept-ranges", "bytes");
     put_header(headers, "x-ms-blob-type", "BlockBlob");
     put_header(headers, "x-ms-creation-time", &dates::http_date(blob.created));

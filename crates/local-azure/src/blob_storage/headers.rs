@@ -3,27 +3,33 @@
 
 use std::collections::BTreeMap;
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use header_spelling::Spelling;
+use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use serde::{Deserialize, Serialize};
 
 use super::call::header;
 use super::error::{self, StorageError};
 
-/// Names and values a client gave a blob or container. Names are in lower case: HTTP libraries fold them before we see
-/// them, where Azure keeps their case.
+/// Names and values a client gave a blob or container. Names are as the client spelled them, where that is known; no two
+/// differ only in case.
 pub type Metadata = BTreeMap<String, String>;
 
-const METADATA_PREFIX: &str = "x-ms-meta-";
+/// What the names of headers with metadata begin with; their spelling is kept.
+pub const METADATA_PREFIX: &str = "x-ms-meta-";
 /// Names and values together ("Setting and retrieving properties and metadata for blob resources").
 const METADATA_BYTES_MAX: usize = 8 * 1024;
 /// What a blob is when nobody said what it is.
 const DEFAULT_CONTENT_TYPE: &str = "application/octet-stream";
 
-/// Reads `x-ms-meta-*`.
-pub fn read_metadata(headers: &HeaderMap) -> Result<Metadata, StorageError> {
+/// Reads `x-ms-meta-*`. Names that differ only in case are one name, and a name that comes twice is refused ("Setting and
+/// retrieving properties and metadata for blob resources").
+pub fn read_metadata(headers: &HeaderMap, spelling: &Spelling) -> Result<Metadata, StorageError> {
     let mut metadata = Metadata::new();
-    for (name, value) in headers {
-        let Some(name) = name.as_str().strip_prefix(METADATA_PREFIX) else { continue };
+    for name in headers.keys().filter(|name| name.as_str().starts_with(METADATA_PREFIX)) {
+        let mut values = headers.get_all(name).iter();
+        let (Some(value), None) = (values.next(), values.next()) else { return Err(error::INVALID_METADATA) };
+        let spelled = spelling.of(name).next().unwrap_or(name.as_str());
+        let name = spelled.get(METADATA_PREFIX.len()..).unwrap_or_default();
         verify_metadata_name(name)?;
         let value = value.to_str().map_err(|_| error::INVALID_METADATA)?;
         metadata.insert(name.to_owned(), value.to_owned());
@@ -42,10 +48,15 @@ fn verify_metadata_name(name: &str) -> Result<(), StorageError> {
     if good { Ok(()) } else { Err(error::INVALID_METADATA) }
 }
 
-/// Writes `x-ms-meta-*`.
-pub fn put_metadata(headers: &mut HeaderMap, metadata: &Metadata) {
+/// Writes `x-ms-meta-*`, and how the names are spelled.
+pub fn put_metadata<B>(response: &mut Response<B>, metadata: &Metadata) {
     for (name, value) in metadata {
-        put_header(headers, &format!("{METADATA_PREFIX}{name}"), value);
+        put_header(response.headers_mut(), &format!("{METADATA_PREFIX}{name}"), value);
+    }
+    let names = metadata.keys().map(|name| format!("{METADATA_PREFIX}{name}")).collect::<Vec<_>>();
+    // Names no header can carry were left out above.
+    if let Ok(spelling) = Spelling::new(names.iter().map(String::as_str)) {
+        response.extensions_mut().insert(spelling);
     }
 }
 
@@ -137,19 +148,29 @@ mod tests {
     fn metadata(pairs: &[(&str, &str)]) -> Result<Metadata, &'static str> {
         let mut headers = HeaderMap::new();
         for (name, value) in pairs {
-            headers.insert(HeaderName::try_from(*name).unwrap(), value.parse().unwrap());
+            headers.append(HeaderName::try_from(*name).unwrap(), value.parse().unwrap());
         }
-        read_metadata(&headers).map_err(|error| error.code)
+        let spelling = Spelling::new(pairs.iter().map(|(name, _)| *name)).unwrap();
+        read_metadata(&headers, &spelling).map_err(|error| error.code)
     }
 
     #[test]
     fn metadata_is_read_by_its_rules() {
         let good = metadata(&[("x-ms-meta-Show_17", "a b"), ("x-ms-version", "2026-04-06")]).unwrap();
-        assert_eq!(good, Metadata::from([("show_17".to_owned(), "a b".to_owned())]));
+        assert_eq!(good, Metadata::from([("Show_17".to_owned(), "a b".to_owned())]));
         assert_eq!(metadata(&[("x-ms-meta-", "a")]), Err("EmptyMetadataKey"));
         assert_eq!(metadata(&[("x-ms-meta-1a", "a")]), Err("InvalidMetadata"));
         assert_eq!(metadata(&[("x-ms-meta-a-b", "a")]), Err("InvalidMetadata"));
+        assert_eq!(metadata(&[("x-ms-meta-Foo", "a"), ("x-ms-meta-foo", "b")]), Err("InvalidMetadata"));
         assert_eq!(metadata(&[("x-ms-meta-a", &"x".repeat(8 * 1024))]), Err("MetadataTooLarge"));
+    }
+
+    #[test]
+    fn a_name_whose_spelling_is_not_known_is_in_lower_case() {
+        let mut headers = HeaderMap::new();
+        put_header(&mut headers, "X-MS-Meta-Show", "17");
+        let read = read_metadata(&headers, &Spelling::default());
+        assert_eq!(read, Ok(Metadata::from([("show".to_owned(), "17".to_owned())])));
     }
 
     #[test]

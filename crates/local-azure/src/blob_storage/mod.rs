@@ -45,6 +45,7 @@ use std::sync::Arc;
 use axum::Router;
 
 pub use copying::NextCopy;
+pub use headers::METADATA_PREFIX;
 pub use settings::{AccountSettings, CopyPace, Keep, OpenError, Rehydration, Settings};
 
 use path::BlobPath;

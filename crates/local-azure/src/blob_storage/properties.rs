@@ -6,13 +6,13 @@ use super::blob::Blob;
 use super::call::Call;
 use super::container::put_stamp;
 use super::front_door::{Answer, answer};
-use super::headers::{ContentHeaders, read_metadata};
+use super::headers::ContentHeaders;
 use super::path::BlobPath;
 use super::storage::Storage;
 
 /// Set Blob Metadata.
 pub async fn set_metadata(storage: &Storage, call: &Call, path: &BlobPath) -> Answer {
-    let metadata = read_metadata(&call.headers)?;
+    let metadata = call.metadata()?;
     let blob = storage.change(path, &call.conditions()?, |blob| blob.metadata = metadata).await?;
     let mut response = answer(StatusCode::OK);
     put_stamp(response.headers_mut(), blob.stamp);

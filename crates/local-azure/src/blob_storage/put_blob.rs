@@ -11,7 +11,7 @@ use super::copy_source;
 use super::error::{self, StorageError};
 use super::events::Api;
 use super::front_door::{Answer, answer};
-use super::headers::{ContentHeaders, put_header, read_metadata};
+use super::headers::{ContentHeaders, put_header};
 use super::path::BlobPath;
 use super::storage::{Draft, Storage};
 
@@ -25,7 +25,7 @@ pub async fn put(storage: &Storage, call: &Call, path: &BlobPath, body: &mut Bod
         return Err(error::REQUEST_BODY_TOO_LARGE);
     }
     let headers = ContentHeaders::read_upload(&call.headers);
-    let (metadata, tier, terms) = (read_metadata(&call.headers)?, call.tier()?, call.terms()?);
+    let (metadata, tier, terms) = (call.metadata()?, call.tier()?, call.terms()?);
     let received = storage.shelf.receive(BodyDataStream::new(body), bytes, BODY_BYTES_MAX).await?;
     // The blob's own MD5 header counts more than the request's.
     let md5 = headers.content_md5.as_deref().or(call.header("content-md5"));
@@ -55,7 +55,7 @@ pub async fn put_from_url(storage: &Storage, call: &Call, path: &BlobPath) -> An
         _ => given.or(&source.blob.headers),
     };
     verify_source_md5(call, &source.blob)?;
-    let (content, metadata) = (source.blob.content.clone(), read_metadata(&call.headers)?);
+    let (content, metadata) = (source.blob.content.clone(), call.metadata()?);
     let draft = Draft { content, headers, metadata, tier: call.tier()?, ..Draft::default() };
     let blob = storage.put(path, &call.terms()?, |_| Ok(draft)).await?;
     storage.raise_created(path, &blob, Api::PutBlob, &call.origin);

@@ -8,13 +8,13 @@ use super::blob::Blob;
 use super::call::Call;
 use super::container::put_stamp;
 use super::front_door::{Answer, answer};
-use super::headers::{put_header, read_metadata};
+use super::headers::put_header;
 use super::path::BlobPath;
 use super::storage::Storage;
 
 /// Snapshot Blob. With metadata of its own the snapshot has a state of its own too.
 pub async fn take(storage: &Storage, call: &Call, path: &BlobPath) -> Answer {
-    let (metadata, conditions) = (read_metadata(&call.headers)?, call.conditions()?);
+    let (metadata, conditions) = (call.metadata()?, call.conditions()?);
     let taken = storage.stamps.next();
     let time = taken.snapshot();
     let snapshot = storage.with_container(&path.container, |container| {

@@ -15,6 +15,7 @@ mod listing;
 mod names;
 mod sas;
 mod snapshots;
+mod sockets;
 mod tiers;
 
 use std::pin::Pin;
