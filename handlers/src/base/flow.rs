@@ -184,7 +184,7 @@ impl Flow<'_> {
 
     async fn acknowledge(&self, operation: &Operation) -> Result<(), PublishError> {
         let Event { id: event_id, event_type, subject, .. } = self.event;
-        let id = operation.id.answer("acknowledgment");
+        let id = operation.id.acknowledgment();
         let data = Acknowledgment { event_type, event_id, handler_id: self.handler.id };
         self.publish(ACKNOWLEDGE, id, format!("{subject}/{id}"), to_json(&data), operation).await
     }
@@ -259,7 +259,7 @@ fn answer_id(operation: &Operation, event_type: &str, kind: &Kind) -> Uuid {
     match kind {
         Kind::Interim => operation.id.answer(event_type),
         Kind::Progress(part) => operation.id.answer(&format!("{event_type}/{part}")),
-        Kind::Outcome => operation.id.answer("outcome"),
+        Kind::Outcome => operation.id.outcome(),
     }
 }
 
