@@ -25,6 +25,7 @@ mod home;
 mod orchestrator;
 mod places;
 mod running;
+mod screen;
 mod seed;
 mod show;
 mod timeline;
