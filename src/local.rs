@@ -21,6 +21,7 @@ use crate::telemetry::Telemetry;
 
 mod clip;
 mod demo;
+mod follow;
 mod home;
 mod orchestrator;
 mod places;
@@ -29,8 +30,11 @@ mod screen;
 mod seed;
 mod show;
 mod timeline;
+mod visit;
 
 pub use demo::demo;
+pub(crate) use follow::{Ending, Follow, Followed};
+pub(crate) use visit::Visit;
 
 /// How often somebody who is awaited is asked for.
 const ASK_AGAIN: Duration = Duration::from_millis(500);

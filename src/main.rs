@@ -12,6 +12,8 @@ use gridwich::config::{Config, DEFAULTS};
 #[cfg(feature = "local")]
 use gridwich::contract::Baseline;
 use gridwich::contract::Contract;
+#[cfg(feature = "local")]
+use gridwich::send::SendError;
 use gridwich::telemetry::Telemetry;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -42,6 +44,12 @@ enum Command {
     Config,
     /// Lists all messages; with an event type, prints the JSON Schema of its data.
     Schemas(SchemasArguments),
+    /// Publishes events to a topic, once they are known to be valid.
+    ///
+    /// Ends with 0 when they were accepted, 1 when not, 2 when an event is invalid; with --follow, 3 when the operation
+    /// ended in response.failure and 4 when its outcome was not seen in time.
+    #[cfg(feature = "local")]
+    Send(gridwich::send::SendArguments),
     /// Runs the local cloud and the processor, until Ctrl-C.
     #[cfg(feature = "local")]
     Local(gridwich::local::LocalArguments),
@@ -90,6 +98,13 @@ impl From<String> for Stopped {
     }
 }
 
+#[cfg(feature = "local")]
+impl From<SendError> for Stopped {
+    fn from(error: SendError) -> Self {
+        Self { message: error.to_string(), exit_code: error.exit_code() }
+    }
+}
+
 async fn run(command: Command) -> Result<(), Stopped> {
     match command {
         Command::Serve { config } => Ok(serve(config).await?),
@@ -98,6 +113,8 @@ async fn run(command: Command) -> Result<(), Stopped> {
             Ok(())
         }
         Command::Schemas(arguments) => Ok(schemas(arguments)?),
+        #[cfg(feature = "local")]
+        Command::Send(arguments) => Ok(gridwich::send::run(arguments).await?),
         #[cfg(feature = "local")]
         Command::Local(arguments) => Ok(gridwich::local::run(arguments, stop_signal()?).await?),
         #[cfg(feature = "local")]

@@ -12,6 +12,7 @@ mod kills;
 mod process;
 mod sagas;
 mod schemas;
+mod send;
 mod tidy;
 mod traces;
 mod world;
