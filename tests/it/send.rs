@@ -90,6 +90,15 @@ async fn an_unknown_event_type_is_refused_with_the_nearest_one() {
 }
 
 #[tokio::test]
+async fn without_a_key_a_token_is_shown_but_never_in_clear() {
+    let data = r#"{"storageAccountName":"inbox","containerName":"show-17"}"#;
+    let flags = ["--type", "request.blob.container.create", "--data", data];
+    let sent = send(&[&["--topic", NOWHERE], &flags[..]].concat(), "").await;
+    assert_eq!(sent.code, Some(1));
+    assert!(sent.complained.contains("tokens are not sent in clear"), "{}", sent.complained);
+}
+
+#[tokio::test]
 async fn what_the_command_line_contradicts_is_refused() {
     for (arguments, expected) in [
         (&["--type", "request.blob.copy"][..], "--topic"),
