@@ -1,11 +1,12 @@
 # Two commands do everything on a fresh Debian machine with Rust: `make demo` and `make test`.
-.PHONY: demo test local schemas lint help
+.PHONY: demo test local schemas freeze lint help
 
 help:
 	@echo "make demo     run a whole saga on the local cloud"
 	@echo "make test     run all tests"
 	@echo "make local    run the local cloud and the processor until Ctrl-C"
 	@echo "make schemas  write schemas/ anew from the types"
+	@echo "make freeze   promise the messages as they are now: later changes must not break them"
 	@echo "make lint     formatting, clippy, and the dependencies' licences, sources and advisories"
 
 demo:
@@ -13,7 +14,7 @@ demo:
 	cargo run --quiet -- demo
 
 test:
-	scripts/need.sh compiler ffmpeg python-clients azurite
+	scripts/need.sh compiler ffmpeg python-tools node-tools
 	cargo test --workspace --quiet
 
 local:
@@ -21,7 +22,10 @@ local:
 	cargo run --quiet -- local
 
 schemas:
-	cargo run --quiet -- schemas schemas
+	cargo run --quiet -- schemas --write schemas
+
+freeze:
+	cargo run --quiet -- schemas --freeze schemas/baseline.json
 
 lint:
 	cargo fmt --all --check

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what is missing of the tools it is asked for, and says what it installs. Asks for nothing that is there.
 #
-#   scripts/need.sh compiler ffmpeg python-clients azurite cargo-deny
+#   scripts/need.sh compiler ffmpeg python-tools node-tools cargo-deny
 #
 # Debian packages are installed for the machine (as root, or with sudo); everything else goes to .tools in this folder.
 set -eu
@@ -33,26 +33,26 @@ for need in "$@"; do
     ffmpeg)
         if ! has ffmpeg || ! has ffprobe; then debian ffmpeg; fi
         ;;
-    python-clients)
+    python-tools)
         list=tests/clients/requirements.txt
         if ! is_current "$tools/python.sum" "$list"; then
             if ! has python3 || ! python3 -c 'import ensurepip, venv' 2>/dev/null; then debian python3 python3-venv; fi
-            say "installing Microsoft's Python clients into .tools/python"
+            say "installing Microsoft's Python clients and a generator of others into .tools/python"
             mkdir -p "$tools" && rm -rf "$tools/python"
             python3 -m venv "$tools/python"
             "$tools/python/bin/pip" --quiet --disable-pip-version-check install -r "$list"
             sha256sum <"$list" >"$tools/python.sum"
         fi
         ;;
-    azurite)
+    node-tools)
         list=tests/clients/package-lock.json
-        if ! is_current "$tools/azurite.sum" "$list"; then
+        if ! is_current "$tools/node.sum" "$list"; then
             if ! has node || ! has npm; then debian nodejs npm; fi
-            say "installing Azurite into .tools/azurite"
-            rm -rf "$tools/azurite" && mkdir -p "$tools/azurite"
-            cp tests/clients/package.json "$list" "$tools/azurite/"
-            (cd "$tools/azurite" && npm ci --silent --no-audit --no-fund >&2)
-            sha256sum <"$list" >"$tools/azurite.sum"
+            say "installing Azurite, AsyncAPI's parser and TypeScript into .tools/node"
+            rm -rf "$tools/node" && mkdir -p "$tools/node"
+            cp tests/clients/package.json "$list" "$tools/node/"
+            (cd "$tools/node" && npm ci --silent --no-audit --no-fund >&2)
+            sha256sum <"$list" >"$tools/node.sum"
         fi
         ;;
     cargo-deny)

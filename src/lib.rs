@@ -13,6 +13,8 @@ pub mod endpoint;
 pub mod local;
 pub mod publisher;
 pub mod secret;
+#[cfg(feature = "local")]
+pub mod send;
 pub mod server;
 pub mod steps;
 pub mod telemetry;

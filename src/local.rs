@@ -21,15 +21,20 @@ use crate::telemetry::Telemetry;
 
 mod clip;
 mod demo;
+mod follow;
 mod home;
 mod orchestrator;
 mod places;
 mod running;
+mod screen;
 mod seed;
 mod show;
 mod timeline;
+mod visit;
 
 pub use demo::demo;
+pub(crate) use follow::{Ending, Follow, Followed};
+pub(crate) use visit::Visit;
 
 /// How often somebody who is awaited is asked for.
 const ASK_AGAIN: Duration = Duration::from_millis(200);

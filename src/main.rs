@@ -5,11 +5,15 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use gridwich::app::App;
 use gridwich::azure::wire::{Sockets, Wire};
 use gridwich::config::{Config, DEFAULTS};
-use gridwich::contract;
+#[cfg(feature = "local")]
+use gridwich::contract::Baseline;
+use gridwich::contract::Contract;
+#[cfg(feature = "local")]
+use gridwich::send::SendError;
 use gridwich::telemetry::Telemetry;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -38,12 +42,14 @@ enum Command {
     },
     /// Prints the commented default configuration.
     Config,
-    /// Writes the JSON Schemas of all messages into a folder.
-    Schemas {
-        /// Where to.
-        #[arg(default_value = "schemas")]
-        folder: PathBuf,
-    },
+    /// Lists all messages; with an event type, prints the JSON Schema of its data.
+    Schemas(SchemasArguments),
+    /// Publishes events to a topic, once they are known to be valid.
+    ///
+    /// Ends with 0 when they were accepted, 1 when not, 2 when an event is invalid; with --follow, 3 when the operation
+    /// ended in response.failure and 4 when its outcome was not seen in time.
+    #[cfg(feature = "local")]
+    Send(gridwich::send::SendArguments),
     /// Runs the local cloud and the processor, until Ctrl-C.
     #[cfg(feature = "local")]
     Local(gridwich::local::LocalArguments),
@@ -52,36 +58,85 @@ enum Command {
     Demo(gridwich::local::DemoArguments),
 }
 
+#[derive(Args)]
+struct SchemasArguments {
+    /// The message whose schema is wanted.
+    event_type: Option<String>,
+    /// Writes the whole published contract into a folder: schemas, index, AsyncAPI document, README.
+    #[arg(long, value_name = "FOLDER", conflicts_with = "event_type")]
+    write: Option<PathBuf>,
+    /// Writes what is promised from now on into a file: the baseline that tests compare with.
+    #[cfg(feature = "local")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["event_type", "write"])]
+    freeze: Option<PathBuf>,
+}
+
 fn main() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let ended = match runtime {
         Ok(runtime) => runtime.block_on(run(Arguments::parse().command)),
-        Err(error) => Err(format!("the runtime cannot be started: {error}")),
+        Err(error) => Err(format!("the runtime cannot be started: {error}").into()),
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("gridwich: {error}");
-            ExitCode::FAILURE
+        Err(Stopped { message, exit_code }) => {
+            eprintln!("gridwich: {message}");
+            ExitCode::from(exit_code)
         }
     }
 }
 
-async fn run(command: Command) -> Result<(), String> {
+/// Why the program ends otherwise than it was asked to.
+struct Stopped {
+    message: String,
+    exit_code: u8,
+}
+
+impl From<String> for Stopped {
+    fn from(message: String) -> Self {
+        Self { message, exit_code: 1 }
+    }
+}
+
+#[cfg(feature = "local")]
+impl From<SendError> for Stopped {
+    fn from(error: SendError) -> Self {
+        Self { message: error.to_string(), exit_code: error.exit_code() }
+    }
+}
+
+async fn run(command: Command) -> Result<(), Stopped> {
     match command {
-        Command::Serve { config } => serve(config).await,
+        Command::Serve { config } => Ok(serve(config).await?),
         Command::Config => {
             print!("{DEFAULTS}");
             Ok(())
         }
-        Command::Schemas { folder } => {
-            contract::write(&folder).map_err(|e| format!("{}: {e}", folder.display()))
-        }
+        Command::Schemas(arguments) => Ok(schemas(arguments)?),
         #[cfg(feature = "local")]
-        Command::Local(arguments) => gridwich::local::run(arguments, stop_signal()?).await,
+        Command::Send(arguments) => Ok(gridwich::send::run(arguments).await?),
         #[cfg(feature = "local")]
-        Command::Demo(arguments) => gridwich::local::demo(arguments, stop_signal()?).await,
+        Command::Local(arguments) => Ok(gridwich::local::run(arguments, stop_signal()?).await?),
+        #[cfg(feature = "local")]
+        Command::Demo(arguments) => Ok(gridwich::local::demo(arguments, stop_signal()?).await?),
     }
+}
+
+fn schemas(arguments: SchemasArguments) -> Result<(), String> {
+    let contract = Contract::of_register();
+    #[cfg(feature = "local")]
+    if let Some(file) = arguments.freeze {
+        let written = std::fs::write(&file, Baseline::of(&contract).text());
+        return written.map_err(|error| format!("{}: {error}", file.display()));
+    }
+    if let Some(folder) = arguments.write {
+        return contract.write(&folder).map_err(|error| format!("{}: {error}", folder.display()));
+    }
+    match arguments.event_type {
+        Some(event_type) => println!("{:#}", contract.message(&event_type)?.schema),
+        None => print!("{}", contract.list()),
+    }
+    Ok(())
 }
 
 async fn serve(file: Option<PathBuf>) -> Result<(), String> {

@@ -50,6 +50,18 @@ impl OperationId {
         Uuid::new_v5(&self.0, kind.as_bytes())
     }
 
+    /// The event id of the acknowledgment.
+    #[must_use]
+    pub fn acknowledgment(self) -> Uuid {
+        self.answer("acknowledgment")
+    }
+
+    /// The event id of the outcome, success and failure alike: who waits for an operation waits for this.
+    #[must_use]
+    pub fn outcome(self) -> Uuid {
+        self.answer("outcome")
+    }
+
     /// What ends the names of things made for this operation, in place of the original's random digits.
     #[must_use]
     pub fn suffix(self) -> String {
@@ -100,6 +112,7 @@ mod tests {
         assert_eq!(id.digits(), "7cff157cb7695d70990940dbf1dd9bf6");
         assert_eq!(OperationId::parse(&id.digits()), Some(id));
         assert_eq!(id.suffix().len(), SUFFIX_DIGITS);
-        assert_ne!(id.answer("outcome"), id.answer("acknowledgment"));
+        assert_eq!(id.outcome(), id.answer("outcome"));
+        assert_ne!(id.outcome(), id.acknowledgment());
     }
 }

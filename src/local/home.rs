@@ -7,7 +7,6 @@ use axum::routing::get;
 use futures_util::StreamExt as _;
 use http::header::CONTENT_TYPE;
 use local_azure::cloud::Cloud;
-use serde_json::json;
 
 use super::places::Places;
 use super::show;
@@ -28,14 +27,7 @@ pub(super) fn router(cloud: &Cloud, places: &Places) -> Router {
 
 fn stream(cloud: &Cloud) -> Response {
     let lines = timeline::watch(cloud).map(|entry| {
-        let received = entry.received.unix_timestamp_nanos() / 1_000_000;
-        let line = json!({
-            "receivedMs": i64::try_from(received).unwrap_or_default(),
-            "sender": entry.sender,
-            "eventType": entry.event_type,
-            "operationContext": entry.context,
-            "data": entry.data,
-        });
+        let line = serde_json::to_string(&entry).unwrap_or_default();
         Ok::<_, std::convert::Infallible>(format!("{line}\n"))
     });
     ([(CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(lines)).into_response()

@@ -5,19 +5,16 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
-use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::places::{Places, REQUESTS, key};
-use super::timeline::Entry;
+use super::screen::Screen;
+use super::timeline::{Entry, FAILURE};
 use crate::clock;
 
 /// How long an answer is waited for, when nothing at all happens meanwhile.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
-const FAILURE: &str = "response.failure";
-const PROGRESS: &str = "response.encode.mediaservicesv3.processing";
 
 /// Publishes requests and waits for answers.
 pub(super) struct Orchestrator {
@@ -25,25 +22,19 @@ pub(super) struct Orchestrator {
     key: String,
     client: reqwest::Client,
     timeline: BoxStream<'static, Entry>,
-    started: OffsetDateTime,
-    bar: ProgressBar,
+    screen: Screen,
     requests: u32,
 }
 
 impl Orchestrator {
     /// An orchestrator that sees `timeline`.
     pub(super) fn new(places: &Places, timeline: BoxStream<'static, Entry>) -> Self {
-        let bar = ProgressBar::with_draw_target(Some(100), ProgressDrawTarget::stderr());
-        if let Ok(style) = ProgressStyle::with_template("            encoding {bar:40} {pos:>3} %") {
-            bar.set_style(style);
-        }
         Self {
             endpoint: places.topic_endpoint(REQUESTS),
             key: key(REQUESTS),
             client: reqwest::Client::new(),
             timeline,
-            started: clock::now(),
-            bar,
+            screen: Screen::from(clock::now()),
             requests: 0,
         }
     }
@@ -102,12 +93,7 @@ impl Orchestrator {
             let seconds = SILENCE_MAX.as_secs();
             return Err(format!("{waiting_for}: nothing happened for {seconds} s, waiting for {until}"));
         };
-        self.bar.suspend(|| println!("{}", entry.line(self.started)));
-        if entry.event_type == PROGRESS {
-            self.bar.set_position(entry.data["percentComplete"].as_u64().unwrap_or_default());
-        } else if entry.event_type.ends_with(".success") {
-            self.bar.reset();
-        }
+        self.screen.show(&entry);
         Ok(entry)
     }
 }

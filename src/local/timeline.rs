@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::{BoxStream, select_all};
-use gridwich_handlers::operation_context::{Arrived, read};
+use gridwich_handlers::operation_context::{Arrived, read, stamp_of};
+use gridwich_handlers::operation_id::OperationId;
 use local_azure::cloud::Cloud;
 use local_azure::event_grid::Watched;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use time::OffsetDateTime;
 
@@ -17,11 +19,22 @@ use super::places::{MEDIA_ACCOUNTS, REQUESTS, RESPONSES, STORAGE_ACCOUNTS};
 /// So many events that are there already are put in order.
 const READY_MAX: usize = 256;
 
-/// An event as it is shown.
-#[derive(Clone, Debug)]
+/// The event type of an operation's bad end.
+pub(super) const FAILURE: &str = "response.failure";
+/// Who sends what Gridwich says.
+pub(super) const GRIDWICH: &str = "gridwich";
+/// The fields that jobs' events have their correlation data in.
+const CORRELATIONS: [&str; 2] = ["correlationData", "jobCorrelationData"];
+
+/// An event as it is shown, here and by the home page.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct Entry {
     /// When its topic received it.
+    #[serde(rename = "receivedMs", with = "milliseconds")]
     pub(super) received: OffsetDateTime,
+    /// What its sender calls it.
+    pub(super) id: String,
     /// Who sent it.
     pub(super) sender: String,
     /// What it is.
@@ -29,7 +42,33 @@ pub(super) struct Entry {
     /// Its data.
     pub(super) data: Value,
     /// The operation context it carries, wherever that travels, as the caller sent it.
+    #[serde(rename = "operationContext")]
     pub(super) context: String,
+    /// The operation a platform event belongs to, when it carries our stamp.
+    #[serde(rename = "operationId")]
+    pub(super) operation: Option<String>,
+}
+
+/// A moment as milliseconds since 1970, as scripts have it.
+mod milliseconds {
+    use serde::{Deserialize as _, Deserializer, Serializer};
+    use time::OffsetDateTime;
+
+    pub(super) fn serialize<S: Serializer>(
+        moment: &OffsetDateTime,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let milliseconds = moment.unix_timestamp_nanos() / 1_000_000;
+        serializer.serialize_i64(i64::try_from(milliseconds).unwrap_or_default())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<OffsetDateTime, D::Error> {
+        let milliseconds = i64::deserialize(deserializer)?;
+        let moment = OffsetDateTime::from_unix_timestamp_nanos(i128::from(milliseconds) * 1_000_000);
+        moment.map_err(serde::de::Error::custom)
+    }
 }
 
 impl Entry {
@@ -62,7 +101,7 @@ pub(super) fn watch(cloud: &Cloud) -> BoxStream<'static, Entry> {
 fn sender(topic: &str) -> String {
     match topic {
         REQUESTS => "requestor".to_owned(),
-        RESPONSES => "gridwich".to_owned(),
+        RESPONSES => GRIDWICH.to_owned(),
         name => match MEDIA_ACCOUNTS.iter().find(|(_, account)| *account == name) {
             Some((region, _)) => format!("encoder {region}"),
             None => format!("storage {name}"),
@@ -78,12 +117,33 @@ fn entry(watched: &Watched, sender: &str) -> Option<Entry> {
         return None;
     }
     let data = event["data"].take();
+    let text = |name: &str| event[name].as_str().unwrap_or_default().to_owned();
     Some(Entry {
         received: *received,
+        id: text("id"),
         sender: sender.to_owned(),
-        event_type: event["eventType"].as_str().unwrap_or_default().to_owned(),
+        event_type: text("eventType"),
         context: context(&data),
+        operation: operation(&data).map(OperationId::digits),
         data,
+    })
+}
+
+/// The text that travelled with the work.
+fn carried(data: &Value) -> Option<&str> {
+    let in_job = CORRELATIONS.iter().find_map(|name| data[*name]["operationContext"].as_str());
+    in_job.or_else(|| data["clientRequestId"].as_str())
+}
+
+/// Looks for our stamp, where work leaves it.
+fn operation(data: &Value) -> Option<OperationId> {
+    let correlation = CORRELATIONS.iter().find_map(|name| data[*name].as_object());
+    let texts = correlation.into_iter().flatten();
+    let texts = texts.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
+    stamp_of(&texts.collect()).operation.or_else(|| match read(carried(data)?) {
+        Arrived::Context(_, stamp) => stamp.operation,
+        Arrived::Reference(reference, _) => Some(reference.operation),
+        Arrived::Foreign(_) => None,
     })
 }
 
@@ -92,11 +152,7 @@ fn context(data: &Value) -> String {
     if data["operationContext"].is_object() {
         return data["operationContext"].to_string();
     }
-    let carried = ["correlationData", "jobCorrelationData"]
-        .iter()
-        .find_map(|name| data[*name]["operationContext"].as_str());
-    let carried = carried.or_else(|| data["clientRequestId"].as_str());
-    match carried.map(read) {
+    match carried(data).map(read) {
         Some(Arrived::Context(context, _) | Arrived::Foreign(context)) => context.as_str().to_owned(),
         Some(Arrived::Reference(reference, _)) => {
             format!("(kept in {} as {})", reference.account, reference.operation)

@@ -33,7 +33,7 @@ struct Azurite {
 impl Azurite {
     async fn start() -> Self {
         let (folder, port) = (tempfile::tempdir().unwrap(), port_base());
-        let mut command = Command::new(tool("azurite/node_modules/.bin/azurite-blob"));
+        let mut command = Command::new(tool("node/node_modules/.bin/azurite-blob"));
         command
             .args([
                 "--silent",

@@ -15,6 +15,7 @@ mod mixed;
 mod process;
 mod sagas;
 mod schemas;
+mod send;
 mod tidy;
 mod traces;
 mod wire;

@@ -58,6 +58,8 @@ pub trait ResponseData: Send {
 pub struct AnswerContract {
     /// Its event type.
     pub event_type: &'static str,
+    /// What it means for its operation.
+    pub kind: Kind,
     /// The schema of its `data`.
     pub schema: Schema,
     /// An example of its `data`, without operation context.
@@ -71,8 +73,13 @@ impl<A: Answer> ResponseData for A {
     }
 
     fn contract(generator: &mut SchemaGenerator) -> Vec<AnswerContract> {
-        let example = serde_json::to_value(A::example()).expect("an answer is a struct of plain members");
-        vec![AnswerContract { event_type: A::EVENT_TYPE, schema: generator.root_schema_for::<A>(), example }]
+        let example = A::example();
+        vec![AnswerContract {
+            event_type: A::EVENT_TYPE,
+            kind: example.kind(),
+            schema: generator.root_schema_for::<A>(),
+            example: serde_json::to_value(example).expect("an answer is a struct of plain members"),
+        }]
     }
 }
 

@@ -7,7 +7,7 @@ use schemars::generate::SchemaSettings;
 use schemars::{Schema, SchemaGenerator, schema_for};
 use serde_json::{Value, json};
 
-use super::answer::{AnswerContract, ResponseData as _};
+use super::answer::{AnswerContract, Kind, ResponseData as _};
 use super::failure;
 use super::flow::{self, ACKNOWLEDGE, Acknowledgment, FAILURE, REQUEST_PREFIX, Unsettled, World};
 use super::handler::{EventData as _, Handler};
@@ -172,6 +172,8 @@ pub struct HandlerContract {
     pub schema: Schema,
     /// An example of its `data`.
     pub example: Value,
+    /// Platform events that tell how it goes on.
+    pub continues_with: &'static [&'static str],
     /// What it answers, besides acknowledgment and failure.
     pub answers: Vec<AnswerContract>,
 }
@@ -187,6 +189,7 @@ impl HandlerContract {
             type_name: std::any::type_name::<H>(),
             schema: generator.root_schema_for::<H::Event>(),
             example: H::Event::example(),
+            continues_with: H::CONTINUES_WITH,
             answers: H::Response::contract(&mut generator),
         }
     }
@@ -210,11 +213,13 @@ pub fn common_answers() -> Vec<AnswerContract> {
     vec![
         AnswerContract {
             event_type: ACKNOWLEDGE,
+            kind: Kind::Interim,
             schema: schema_for!(Acknowledgment<'_>),
             example: acknowledgment,
         },
         AnswerContract {
             event_type: FAILURE,
+            kind: Kind::Outcome,
             schema: schema_for!(failure::FailureData),
             example: failure::example(),
         },

@@ -213,7 +213,7 @@ impl Flow<'_> {
 
     async fn acknowledge(&self, operation: &Operation) -> Result<(), PublishError> {
         let Event { id: event_id, event_type, subject, .. } = self.event;
-        let id = operation.id.answer("acknowledgment");
+        let id = operation.id.acknowledgment();
         let data = Acknowledgment { event_type, event_id, handler_id: self.handler.id };
         let (event_type, subject) = (ACKNOWLEDGE.into(), format!("{subject}/{id}"));
         self.publish(Draft { id, event_type, subject, data: to_json(&data) }, operation).await
@@ -277,7 +277,7 @@ fn answer_id(operation: &Operation, event_type: &str, kind: &Kind) -> Uuid {
     match kind {
         Kind::Interim => operation.id.answer(event_type),
         Kind::Progress(part) => operation.id.answer(&format!("{event_type}/{part}")),
-        Kind::Outcome => operation.id.answer("outcome"),
+        Kind::Outcome => operation.id.outcome(),
     }
 }
 

@@ -54,6 +54,9 @@ pub trait Handler: 'static {
     const ID: &'static str;
     /// The original's class name of this handler.
     const CLASS: &'static str;
+    /// Event types of what the platform reports about the work that is given away here, in the order it happens: their
+    /// handlers publish the outcome. Empty when the answer is the outcome.
+    const CONTINUES_WITH: &'static [&'static str] = &[];
 
     /// Does the work, or gives it away.
     fn handle(

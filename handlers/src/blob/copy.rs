@@ -77,6 +77,7 @@ impl Handler for BlobCopy {
 
     const ID: &'static str = "C5BC453D-58CF-4F16-A2FF-16647F6CBF81";
     const CLASS: &'static str = "BlobCopyHandler";
+    const CONTINUES_WITH: &'static [&'static str] = &["Microsoft.Storage.BlobCreated"];
 
     fn memory(request: &Self::Event, participants: &Participants) -> Option<String> {
         participants.account_of(request.destination_uri.as_str())

@@ -71,6 +71,7 @@ impl Handler for BlobDelete {
 
     const ID: &'static str = "13244CB5-64F7-4C64-87B7-D7B0001E028F";
     const CLASS: &'static str = "BlobDeleteHandler";
+    const CONTINUES_WITH: &'static [&'static str] = &["Microsoft.Storage.BlobDeleted"];
 
     fn memory(request: &Self::Event, participants: &Participants) -> Option<String> {
         participants.account_of(request.blob_uri.as_str())

@@ -7,5 +7,5 @@ pub(super) fn in_any_case(words: &[&str]) -> Schema {
     let letter = |c: char| format!("[{}{}]", c.to_ascii_uppercase(), c.to_ascii_lowercase());
     let patterns = words.iter().map(|word| word.chars().map(letter).collect::<String>());
     let pattern = format!("^({})$", patterns.collect::<Vec<_>>().join("|"));
-    json_schema!({"type": "string", "anyOf": [{"enum": words}, {"pattern": pattern}]})
+    json_schema!({"type": "string", "anyOf": [{"enum": words}, {"type": "string", "pattern": pattern}]})
 }

@@ -101,6 +101,13 @@ impl Handler for EncodeMediaServicesV3Create {
 
     const ID: &'static str = "EE2FCC5A-ACC6-428A-9EBE-2A248147BBE9";
     const CLASS: &'static str = "MediaServicesV3EncodeCreateHandler";
+    const CONTINUES_WITH: &'static [&'static str] = &[
+        "Microsoft.Media.JobScheduled",
+        "Microsoft.Media.JobOutputProgress",
+        "Microsoft.Media.JobFinished",
+        "Microsoft.Media.JobErrored",
+        "Microsoft.Media.JobCanceled",
+    ];
 
     async fn handle(request: Self::Event, step: &Step<'_>) -> Result<Self::Response, Failure> {
         let (storage, encoder) = (step.storage()?, step.encoder()?);
