@@ -43,7 +43,8 @@ pub struct LocalArguments {
     /// What is printed once everything answers.
     #[arg(long, value_enum, default_value = "text")]
     print: Print,
-    /// Moves all ports: home page N, processor N+1, Event Grid N+2, Media Services N+3, Blob Storage N+4.
+    /// Moves all ports: home page N, processor N+1, Event Grid N+2, Media Services N+3, Blob Storage N+4,
+    /// Key Vault N+5.
     #[arg(long, value_name = "N")]
     port_base: Option<u16>,
     /// Looks into bearer tokens rather than taking any.

@@ -32,7 +32,11 @@ const BODY_BYTES_MAX: usize = 64 << 20;
 /// More steps or connections than any machine has descriptors for.
 const COUNT_MAX: usize = 1 << 20;
 
-fn within<T: Copy + PartialOrd + Display>(key: &str, value: T, range: RangeInclusive<T>) -> Result<(), String> {
+fn within<T: Copy + PartialOrd + Display>(
+    key: &str,
+    value: T,
+    range: RangeInclusive<T>,
+) -> Result<(), String> {
     let (least, most) = (range.start(), range.end());
     if range.contains(&value) { Ok(()) } else { Err(format!("{key} is {value}: expected {least} to {most}")) }
 }

@@ -10,7 +10,7 @@ use local_azure::event_grid::Watched;
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use super::places::{MEDIA_ACCOUNTS, REQUESTS, RESPONSES, STORAGE_ACCOUNTS};
+use super::places::{KEY_VAULT, MEDIA_ACCOUNTS, REQUESTS, RESPONSES, STORAGE_ACCOUNTS};
 
 /// An event as it is shown.
 #[derive(Clone, Debug)]
@@ -39,8 +39,11 @@ impl Entry {
 
 /// Everything all topics receive, from their history on.
 pub(super) fn watch(cloud: &Cloud) -> BoxStream<'static, Entry> {
-    let names =
-        [REQUESTS, RESPONSES].into_iter().chain(STORAGE_ACCOUNTS).chain(MEDIA_ACCOUNTS.map(|(_, name)| name));
+    let names = [REQUESTS, RESPONSES]
+        .into_iter()
+        .chain(STORAGE_ACCOUNTS)
+        .chain(MEDIA_ACCOUNTS.map(|(_, name)| name))
+        .chain([KEY_VAULT]);
     let topics = names.filter_map(|name| {
         let sender = sender(name);
         let watched = cloud.event_grid.watch(name)?;
@@ -53,6 +56,7 @@ fn sender(topic: &str) -> String {
     match topic {
         REQUESTS => "requestor".to_owned(),
         RESPONSES => "gridwich".to_owned(),
+        KEY_VAULT => "key vault".to_owned(),
         name => match MEDIA_ACCOUNTS.iter().find(|(_, account)| *account == name) {
             Some((region, _)) => format!("encoder {region}"),
             None => format!("storage {name}"),

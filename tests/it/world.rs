@@ -2,7 +2,7 @@
 //! to everything as an outsider would.
 
 use std::collections::HashMap;
-use std::num::NonZeroU64;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -34,6 +34,7 @@ use tower::ServiceExt as _;
 pub const EVENT_GRID: &str = "127.0.0.1:7072";
 pub const STORAGE: &str = "127.0.0.1:10000";
 pub const MEDIA: &str = "localhost:7073";
+pub const KEY_VAULT: &str = "localhost:7074";
 pub const PROCESSOR: &str = "127.0.0.1:7071";
 pub const ACCOUNTS: [&str; 3] = ["inbox", "archive", "proxy"];
 pub const REGIONS: [(&str, &str); 2] = [("westeurope", "mediawest"), ("northeurope", "medianorth")];
@@ -117,9 +118,12 @@ impl World {
             event_grid_url: format!("http://{EVENT_GRID}"),
             storage_url: format!("http://{STORAGE}"),
             media_url: format!("https://{MEDIA}"),
+            key_vault_url: format!("https://{KEY_VAULT}"),
             subscription: "sub".to_owned(),
             resource_group: "local".to_owned(),
             storage_accounts: ACCOUNTS.map(str::to_owned).to_vec(),
+            storage_accounts_per_page: NonZeroUsize::new(2).unwrap(),
+            key_vault: "vault".to_owned(),
             media_accounts: REGIONS.map(|(region, account)| (region.to_owned(), account.to_owned())).to_vec(),
             keep: Keep::Memory,
             copy_pace: CopyPace { bytes_per_second: NonZeroU64::MAX, minimum: options.copy_takes },
@@ -136,6 +140,7 @@ impl World {
         network.connect(EVENT_GRID, cloud.event_grid.router());
         network.connect(STORAGE, cloud.blob_storage.router());
         network.connect(MEDIA, cloud.media_services.router());
+        network.connect(KEY_VAULT, cloud.key_vault.router());
         for topic in ["requests", "responses"] {
             cloud.event_grid.create_topic(topic, InputSchema::EventGridSchema).unwrap();
         }
@@ -149,6 +154,7 @@ impl World {
         let mut scopes = vec![self.requests_topic()];
         scopes.extend(ACCOUNTS.map(|account| self.cloud.blob_storage.account_id(account)));
         scopes.extend(REGIONS.map(|(_, account)| self.cloud.media_services.account_id(account).unwrap()));
+        scopes.push(self.cloud.key_vault.id());
         for scope in scopes {
             let mut properties =
                 SubscriptionProperties::to_webhook(format!("http://{PROCESSOR}/api/EventGrid"));
