@@ -3,6 +3,8 @@
 pub mod blob_storage;
 pub mod credential;
 pub mod event_grid;
+pub mod key_roller;
+pub mod key_vault;
 pub mod media_services;
 pub mod wire;
 
@@ -11,3 +13,4 @@ mod pipeline;
 mod presets;
 mod shared_key;
 mod signature;
+mod token_policy;

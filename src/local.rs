@@ -172,7 +172,7 @@ impl Processor {
         let telemetry = Telemetry::new(&config.telemetry)?;
         telemetry.install(&config.telemetry)?;
         let wire: Arc<dyn Wire> = Arc::new(Sockets::new(&config.tls.ca_file)?);
-        let app = App::new(&config, &wire, &telemetry).map_err(|error| error.to_string())?;
+        let app = App::start(&config, &wire, &telemetry).await.map_err(|error| error.to_string())?;
         let port = places.ports.processor;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
         let listener = listener.map_err(|error| format!("port {port} cannot be listened to: {error}"))?;

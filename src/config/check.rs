@@ -3,15 +3,11 @@
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
-
-use super::Config;
-use crate::secret::Secret;
+use super::{Config, SecretSetting};
 
 /// Refuses what could not work, by key and expectation.
 pub(super) fn check(config: &Config) -> Result<(), String> {
-    let Config { endpoint, topic, storage, telemetry, .. } = config;
+    let Config { endpoint, topic, telemetry, .. } = config;
     within("endpoint.body_bytes_max", endpoint.body_bytes_max, 1..=BODY_BYTES_MAX)?;
     within("endpoint.delivery_budget_seconds", endpoint.delivery_budget_seconds, 1..=29)?;
     within("endpoint.drain_seconds", endpoint.drain_seconds, 0..=3_600)?;
@@ -20,9 +16,11 @@ pub(super) fn check(config: &Config) -> Result<(), String> {
     within("topic.posts_max", topic.posts_max, 1..=256)?;
     within("topic.budget_seconds", topic.budget_seconds, 1..=endpoint.delivery_budget_seconds)?;
     within("telemetry.trace_ratio", telemetry.trace_ratio, 0.0..=1.0)?;
-    base64("topic.key", &topic.key)?;
-    for account in &storage.accounts {
-        base64(&format!("storage.accounts: {:?}: key", account.name), &account.key)?;
+    for setting in config.secrets() {
+        check_secret(&setting)?;
+    }
+    if config.key_vault.token.reference().is_some() {
+        return Err("key_vault.token: expected the token itself, which no vault is asked for".to_owned());
     }
     Ok(())
 }
@@ -41,7 +39,11 @@ fn within<T: Copy + PartialOrd + Display>(
     if range.contains(&value) { Ok(()) } else { Err(format!("{key} is {value}: expected {least} to {most}")) }
 }
 
-fn base64(key: &str, value: &Secret) -> Result<(), String> {
-    let decoded = BASE64.decode(value.reveal());
-    decoded.map(|_| ()).map_err(|_| format!("{key}: expected an access key, which is Base64"))
+/// What a reference refers to is looked at when it is read.
+fn check_secret(setting: &SecretSetting<'_>) -> Result<(), String> {
+    let SecretSetting { name, secret, form } = setting;
+    if secret.reference().is_some() || form.fits(&secret.reveal()) {
+        return Ok(());
+    }
+    Err(format!("{name}: {}", form.expectation()))
 }

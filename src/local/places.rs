@@ -127,6 +127,15 @@ impl Places {
             key(RESPONSES),
             self.ca_file,
         );
+        add(
+            &mut text,
+            format_args!(
+                "\n[key_roll]\nbase_url = {:?}\nsubscriptions = [{SUBSCRIPTION:?}]\nauth = \"bearer\"\ntoken = {BEARER:?}\n\
+                 \n[key_vault]\nauth = \"bearer\"\ntoken = {BEARER:?}\nallowed_hosts = [\"localhost:{}\"]\n",
+                self.event_grid(),
+                self.ports.key_vault,
+            ),
+        );
         for account in STORAGE_ACCOUNTS {
             let (endpoint, key) = (self.blob_endpoint(account), key(account));
             add(

@@ -15,6 +15,7 @@ use gridwich::app::App;
 use gridwich::azure::wire::{Wire, WireError};
 use gridwich::config::Config;
 use gridwich::telemetry::Telemetry;
+use gridwich_handlers::participants::Participants;
 use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use local_azure::blob_storage::{CopyPace, Keep, Rehydration};
@@ -150,19 +151,25 @@ impl World {
     }
 
     async fn subscribe(&self, events_per_delivery: Option<u32>) {
-        let grid = &self.cloud.event_grid;
         let mut scopes = vec![self.requests_topic()];
         scopes.extend(ACCOUNTS.map(|account| self.cloud.blob_storage.account_id(account)));
         scopes.extend(REGIONS.map(|(_, account)| self.cloud.media_services.account_id(account).unwrap()));
-        scopes.push(self.cloud.key_vault.id());
         for scope in scopes {
-            let mut properties =
-                SubscriptionProperties::to_webhook(format!("http://{PROCESSOR}/api/EventGrid"));
-            let Destination::WebHook(webhook) = &mut properties.destination;
-            webhook.max_events_per_batch = events_per_delivery;
-            properties.filter.advanced_filters = Some(vec![all_but_kept_contexts()]);
-            grid.create_subscription(&scope, "to-processor", properties).await.unwrap();
+            self.subscribe_to(&scope, events_per_delivery).await;
         }
+    }
+
+    /// Has the vault tell the processor of new versions of secrets.
+    pub async fn subscribe_to_vault(&self) {
+        self.subscribe_to(&self.cloud.key_vault.id(), None).await;
+    }
+
+    async fn subscribe_to(&self, scope: &str, events_per_delivery: Option<u32>) {
+        let mut properties = SubscriptionProperties::to_webhook(format!("http://{PROCESSOR}/api/EventGrid"));
+        let Destination::WebHook(webhook) = &mut properties.destination;
+        webhook.max_events_per_batch = events_per_delivery;
+        properties.filter.advanced_filters = Some(vec![all_but_kept_contexts()]);
+        self.cloud.event_grid.create_subscription(scope, "to-processor", properties).await.unwrap();
     }
 
     /// The scope of subscriptions to requests.
@@ -174,6 +181,32 @@ impl World {
     pub fn replace_processor(&self) {
         let app = start(&self.config, &self.network);
         *self.app.lock().unwrap_or_else(PoisonError::into_inner) = app;
+    }
+
+    /// Starts another processor, with this configuration, in place of the one that runs.
+    pub async fn restart_with(&mut self, config: &str) -> Result<(), String> {
+        let config = Config::from_toml(config).map_err(|error| error.to_string())?;
+        let telemetry = Telemetry::new(&config.telemetry)?;
+        let wire = Arc::clone(&self.network) as Arc<dyn Wire>;
+        let app = App::start(&config, &wire, &telemetry).await.map_err(|error| error.to_string())?;
+        self.network.connect(PROCESSOR, app.router.clone());
+        (self.app, self.config) = (Mutex::new(app), config);
+        Ok(())
+    }
+
+    /// Whom the processor's steps may reach for.
+    pub fn participants(&self) -> Arc<Participants> {
+        Arc::clone(&self.app.lock().unwrap_or_else(PoisonError::into_inner).participants)
+    }
+
+    /// Sets a secret as whoever keeps them would, and returns the id of its new version.
+    pub async fn set_secret(&self, name: &str, value: &str) -> String {
+        let request = Request::put(format!("https://{KEY_VAULT}/secrets/{name}?api-version=7.4"))
+            .header("authorization", "Bearer a.b.c")
+            .body(Bytes::from(json!({"value": value}).to_string()));
+        let answer = self.network.send(request.unwrap()).await.unwrap();
+        let bundle = serde_json::from_slice::<Value>(answer.body()).unwrap();
+        bundle["id"].as_str().unwrap().to_owned()
     }
 
     /// What is running in the processor.
@@ -289,8 +322,14 @@ fn topic() -> String {
     format!("[topic]\nendpoint = \"http://{EVENT_GRID}/topics/responses/api/events\"\nkey = {key:?}\n")
 }
 
-fn config() -> String {
+/// The usual processor's configuration.
+pub fn config() -> String {
     let mut text = topic();
+    text += &format!(
+        "[key_roll]\nbase_url = \"http://{EVENT_GRID}\"\nsubscriptions = [\"other\", \"sub\"]\nauth = \"bearer\"\n\
+         token = \"a.b.c\"\n\
+         [key_vault]\nauth = \"bearer\"\ntoken = \"a.b.c\"\nallowed_hosts = [\"{KEY_VAULT}\"]\n"
+    );
     for account in ACCOUNTS {
         let key = development_key(account, "key1");
         text += &format!(
