@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::Router;
 use gridwich_handlers::base::World;
-use gridwich_handlers::participants::{Announce, Encoder, Participants, Policy, Storage};
+use gridwich_handlers::participants::{Announce, Encoder, KeyRoller, Participants, Policy, Secrets, Storage};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -15,9 +15,11 @@ use crate::admission::Admission;
 use crate::azure::blob_storage::BlobStorage;
 use crate::azure::credential::credential;
 use crate::azure::event_grid::EventGridTopic;
+use crate::azure::key_roller::ArmKeyRoller;
+use crate::azure::key_vault::KeyVaultSecrets;
 use crate::azure::media_services::MediaServices;
 use crate::azure::wire::Wire;
-use crate::config::{self, Config, MediaAuth};
+use crate::config::{self, Config, MediaAuth, SecretSetting, TokenAuth};
 use crate::copy_watch::CopyWatch;
 use crate::endpoint::{Door, router};
 use crate::publisher::TopicPublisher;
@@ -44,11 +46,37 @@ pub struct App {
     pub steps: Steps,
     /// The watch over copies, where there is storage.
     pub copy_watch: Option<CopyWatch>,
+    /// Whom its steps may reach for.
+    pub participants: Arc<Participants>,
     is_open: bool,
 }
 
 impl App {
-    /// Builds everything from its configuration, to talk over the given wire.
+    /// Reads what the configuration keeps in Key Vault, and builds everything.
+    ///
+    /// # Errors
+    /// Names the setting that cannot be used, or whose secret cannot be read.
+    pub async fn start(
+        config: &Config,
+        wire: &Arc<dyn Wire>,
+        telemetry: &Telemetry,
+    ) -> Result<Self, StartupError> {
+        if !config.secrets().iter().any(|setting| setting.secret.reference().is_some()) {
+            return Self::new(config, wire, telemetry);
+        }
+        let setting = StartupError::Setting;
+        let identity = match config.key_vault.auth {
+            TokenAuth::Entra => Some(credential(&config.entra, wire).map_err(setting)?),
+            TokenAuth::Bearer => None,
+        };
+        if let Some(vault) = KeyVaultSecrets::new(config, identity.as_ref(), wire).map_err(setting)? {
+            vault.read_all().await.map_err(setting)?;
+        }
+        Self::new(config, wire, telemetry)
+    }
+
+    /// Builds everything from its configuration, to talk over the given wire. What it keeps in Key Vault must have been
+    /// read: [`App::start`] does both.
     ///
     /// # Errors
     /// Names the setting that cannot be used.
@@ -57,6 +85,11 @@ impl App {
         if config.topic.endpoint.is_empty() {
             let expected = "topic.endpoint: expected the URL of the Event Grid topic that takes the answers";
             return Err(setting(format!("{expected}; it is the one setting without a default")));
+        }
+        if let Some(SecretSetting { name, .. }) =
+            config.secrets().into_iter().find(|each| each.secret.is_unread())
+        {
+            return Err(setting(format!("{name}: expected its secret to be read before it is used")));
         }
         let identity = if needs_identity(config) {
             Some(credential(&config.entra, wire).map_err(setting)?)
@@ -82,8 +115,15 @@ impl App {
                 MediaServices::new(&config.media.accounts, identity.as_ref(), wire).map_err(setting)?;
             participants.encoder = Some(Arc::new(encoder) as Arc<dyn Encoder>);
         }
+        if !config.key_roll.subscriptions.is_empty() {
+            let roller = ArmKeyRoller::new(&config.key_roll, identity.as_ref(), wire).map_err(setting)?;
+            participants.key_roller = Some(Arc::new(roller) as Arc<dyn KeyRoller>);
+        }
+        let vault = KeyVaultSecrets::new(config, identity.as_ref(), wire).map_err(setting)?;
+        participants.secrets = vault.map(|vault| Arc::new(vault) as Arc<dyn Secrets>);
+        let participants = Arc::new(participants);
         let world = World {
-            participants: Arc::new(participants),
+            participants: Arc::clone(&participants),
             publisher: Arc::new(publisher),
             spans: Arc::clone(&telemetry.spans),
         };
@@ -103,7 +143,7 @@ impl App {
             delivery_budget: Duration::from_secs(config.endpoint.delivery_budget_seconds),
             fails_unhandled: config.requests.unhandled_requests == config::Unhandled::Fail,
         };
-        Ok(Self { router: router(Arc::new(door)), steps, copy_watch, is_open })
+        Ok(Self { router: router(Arc::new(door)), steps, copy_watch, participants, is_open })
     }
 
     /// Serves deliveries until `stop`, then refuses new ones, lets running steps finish and publish, and returns.
@@ -172,6 +212,9 @@ fn needs_identity(config: &Config) -> bool {
     config.topic.key.is_empty()
         || config.storage.accounts.iter().any(|account| account.key.is_empty())
         || config.media.accounts.iter().any(|account| account.auth == MediaAuth::Entra)
+        || (!config.key_roll.subscriptions.is_empty() && config.key_roll.auth == TokenAuth::Entra)
+        || (config.key_vault.auth == TokenAuth::Entra
+            && config.secrets().iter().any(|setting| setting.secret.reference().is_some()))
 }
 
 fn policy(config: &Config) -> Policy {

@@ -11,7 +11,12 @@ use serde::Deserialize;
 use self::values::{list, words};
 use crate::secret::Secret;
 
+pub use keys::{KeyRollConfig, KeyVaultConfig, TokenAuth};
+pub use secrets::{SecretForm, SecretSetting};
+
 mod check;
+mod keys;
+mod secrets;
 mod values;
 
 /// The commented defaults, which are the manual.
@@ -62,6 +67,10 @@ pub struct Config {
     pub storage: StorageConfig,
     /// Media Services accounts, in order of preference.
     pub media: MediaConfig,
+    /// How keys of storage accounts are replaced.
+    pub key_roll: KeyRollConfig,
+    /// Where settings are read from that are Key Vault references.
+    pub key_vault: KeyVaultConfig,
     /// Who we are to Azure.
     pub entra: EntraConfig,
     /// Logs, traces and metrics.
@@ -419,7 +428,7 @@ mod tests {
         assert_eq!((config.endpoint.body_bytes_max, config.endpoint.drain_seconds), (1000, 25));
         assert_eq!(config.requests.unhandled_requests, Unhandled::Fail);
         assert_eq!(config.admission.secrets.len(), 2);
-        assert_eq!(config.storage.accounts[0].key.reveal(), "a2V5");
+        assert_eq!(&*config.storage.accounts[0].key.reveal(), "a2V5");
         assert!(config.topic.endpoint.starts_with("https://topic."));
         assert_eq!(config.media.accounts[0].account, "ams");
     }
@@ -447,6 +456,11 @@ mod tests {
                 "GRIDWICH__STORAGE__ACCOUNTS",
                 r#"[{"name":"inbox01","key":"-"}]"#,
                 r#"storage.accounts: "inbox01": key"#,
+            ),
+            (
+                "GRIDWICH__KEY_VAULT__TOKEN",
+                "@Microsoft.KeyVault(SecretUri=https://v.vault.azure.net/secrets/s/)",
+                "key_vault.token: expected",
             ),
             ("GRIDWICH__TELEMETRY__TRACE_RATIO", "2", "telemetry.trace_ratio is 2: expected 0 to 1"),
         ] {

@@ -48,7 +48,8 @@ pub struct LocalArguments {
     /// What is printed once everything answers.
     #[arg(long, value_enum, default_value = "text")]
     print: Print,
-    /// Moves all ports: home page N, processor N+1, Event Grid N+2, Media Services N+3, Blob Storage N+4.
+    /// Moves all ports: home page N, processor N+1, Event Grid N+2, Media Services N+3, Blob Storage N+4,
+    /// Key Vault N+5.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=65_500))]
     port_base: Option<u16>,
     /// Looks into bearer tokens rather than taking any.
@@ -181,7 +182,7 @@ impl Processor {
         let telemetry = Telemetry::new(&config.telemetry)?;
         telemetry.install(&config.telemetry)?;
         let wire: Arc<dyn Wire> = Arc::new(Sockets::new(&config.tls.ca_file)?);
-        let app = App::new(&config, &wire, &telemetry).map_err(|error| error.to_string())?;
+        let app = App::start(&config, &wire, &telemetry).await.map_err(|error| error.to_string())?;
         let port = places.ports.processor;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
         let listener = listener.map_err(|error| format!("port {port} cannot be listened to: {error}"))?;

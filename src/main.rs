@@ -144,7 +144,7 @@ async fn serve(file: Option<PathBuf>) -> Result<(), String> {
     let telemetry = Telemetry::new(&config.telemetry)?;
     telemetry.install(&config.telemetry)?;
     let wire: Arc<dyn Wire> = Arc::new(Sockets::new(&config.tls.ca_file)?);
-    let app = App::new(&config, &wire, &telemetry).map_err(|error| error.to_string())?;
+    let app = App::start(&config, &wire, &telemetry).await.map_err(|error| error.to_string())?;
     app.serve(&config, stop_signal()?).await.map_err(|error| error.to_string())?;
     telemetry.flush(FLUSH_SECONDS_MAX);
     Ok(())

@@ -3,12 +3,16 @@
 use std::sync::Arc;
 
 pub use encoder::{ClipTimes, EncodeError, EncodeJob, Encoder, JobSnapshot, JobTicket, SubmitStep};
+pub use key_roller::{KEY_NAMES, KeyRoller};
+pub use secrets::Secrets;
 pub use storage::{
     BlobAddress, BlobProperties, ContainerAddress, CopyEnd, CopyRequest, CopyState, EndedCopy, Existence,
     Kept, PublicAccess, RehydratePriority, SignedUrl, Storage, Tier, TierChange,
 };
 
 mod encoder;
+mod key_roller;
+mod secrets;
 mod storage;
 
 /// Everything a step may reach for. What is not configured is absent, not broken.
@@ -18,6 +22,10 @@ pub struct Participants {
     pub storage: Option<Arc<dyn Storage>>,
     /// The encoder that speaks the Media Services dialect.
     pub encoder: Option<Arc<dyn Encoder>>,
+    /// The management of storage accounts.
+    pub key_roller: Option<Arc<dyn KeyRoller>>,
+    /// The vault that settings come from; absent when none does.
+    pub secrets: Option<Arc<dyn Secrets>>,
     /// What the operator decided where the contract leaves a choice.
     pub policy: Policy,
 }

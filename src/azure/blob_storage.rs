@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use azure_core::credentials::{Secret as AzureSecret, TokenCredential};
+use azure_core::credentials::TokenCredential;
 use azure_core::http::policies::Policy;
 use azure_core::http::request::options::ClientRequestId;
 use azure_core::http::{ClientMethodOptions, Context, Url};
@@ -104,7 +104,7 @@ fn account(
         let credential = credential.ok_or_else(|| invalid("expected a key, or an identity in [entra]"))?;
         (Authority::Identity, Some(Arc::clone(credential)), Vec::new())
     } else {
-        let key = AzureSecret::new(config.key.reveal().to_owned());
+        let key = config.key.clone();
         let policy: Arc<dyn Policy> = Arc::new(SharedKeyPolicy { account: name.clone(), key: key.clone() });
         (Authority::Key(key), None, vec![policy])
     };

@@ -1,8 +1,10 @@
 //! Who we are to Azure. Not what we may do there: that is a matter of roles.
 
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use azure_core::credentials::{Secret as AzureSecret, TokenCredential};
+use async_trait::async_trait;
+use azure_core::credentials::{AccessToken, Secret as AzureSecret, TokenCredential, TokenRequestOptions};
 use azure_identity::{
     AzureCliCredential, ClientAssertionCredentialOptions, ClientSecretCredential,
     ClientSecretCredentialOptions, ManagedIdentityCredential, ManagedIdentityCredentialOptions,
@@ -33,16 +35,57 @@ pub fn credential(config: &EntraConfig, wire: &Arc<dyn Wire>) -> Result<Arc<dyn 
             Ok(WorkloadIdentityCredential::new(Some(options)).map_err(unusable)?)
         }
         CredentialKind::ClientSecret => {
-            let secret = AzureSecret::new(config.client_secret.reveal().to_owned());
-            let options = ClientSecretCredentialOptions { client_options: options };
-            let credential = ClientSecretCredential::new(
-                &config.tenant_id,
-                config.client_id.clone(),
-                secret,
-                Some(options),
-            );
-            Ok(credential.map_err(unusable)?)
+            let made = Mutex::default();
+            let application = Application { config: config.clone(), wire: Arc::clone(wire), made };
+            if !config.client_secret.is_unread() {
+                application.credential().map_err(unusable)?;
+            }
+            Ok(Arc::new(application))
         }
         CredentialKind::Developer => Ok(AzureCliCredential::new(None).map_err(unusable)?),
+    }
+}
+
+/// An application whose secret may be replaced: its identity is made anew when it was.
+struct Application {
+    config: EntraConfig,
+    wire: Arc<dyn Wire>,
+    /// The identity with the secret it was made with.
+    made: Mutex<Option<(Arc<str>, Arc<ClientSecretCredential>)>>,
+}
+
+impl Application {
+    fn credential(&self) -> azure_core::Result<Arc<ClientSecretCredential>> {
+        let secret = self.config.client_secret.reveal();
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, credential)) = made.as_ref().filter(|(with, _)| *with == secret) {
+            return Ok(Arc::clone(credential));
+        }
+        let client_options = client_options(&self.wire, Vec::new());
+        let credential = ClientSecretCredential::new(
+            &self.config.tenant_id,
+            self.config.client_id.clone(),
+            AzureSecret::new(secret.to_string()),
+            Some(ClientSecretCredentialOptions { client_options }),
+        )?;
+        *made = Some((secret, Arc::clone(&credential)));
+        Ok(credential)
+    }
+}
+
+impl fmt::Debug for Application {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Application")
+    }
+}
+
+#[async_trait]
+impl TokenCredential for Application {
+    async fn get_token(
+        &self,
+        scopes: &[&str],
+        options: Option<TokenRequestOptions<'_>>,
+    ) -> azure_core::Result<AccessToken> {
+        self.credential()?.get_token(scopes, options).await
     }
 }

@@ -73,7 +73,7 @@ impl Topic for EventGridTopic {
         let mut request = Request::new(self.url.clone(), Method::Post);
         request.insert_header(CONTENT_TYPE, "application/json; charset=utf-8");
         if let Some(key) = &self.key {
-            request.insert_header(KEY, key.reveal().to_owned());
+            request.insert_header(KEY, key.reveal().to_string());
         }
         request.set_body(events);
         let options = PipelineSendOptions { skip_checks: true, ..PipelineSendOptions::default() };

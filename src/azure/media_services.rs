@@ -14,14 +14,14 @@ use gridwich_handlers::participants::{
     ClipTimes, ContainerAddress, EncodeError, EncodeJob, Encoder, JobSnapshot, JobTicket, ParticipantError,
     SubmitStep,
 };
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use self::token::{RmsTokenPolicy, StaticTokenPolicy};
+use self::token::RmsTokenPolicy;
 use super::classify::classify;
-use super::pipeline::client_options;
+use super::pipeline::{client_options, segment};
 use super::presets;
+use super::token_policy::StaticTokenPolicy;
 use super::wire::Wire;
 use crate::config::{MediaAccountConfig, MediaAuth};
 
@@ -347,14 +347,6 @@ fn job_path(ticket: &JobTicket) -> String {
 fn is_name(name: &str) -> bool {
     let is_strange = |c: char| c.is_control() || "<>%&:\\?/*+.'".contains(c);
     !name.is_empty() && name.chars().count() <= NAME_CHARACTERS_MAX && !name.contains(is_strange)
-}
-
-/// What stands in a segment as it is.
-const UNRESERVED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
-
-/// A name as one segment of a path.
-fn segment(name: &str) -> String {
-    utf8_percent_encode(name, &UNRESERVED).to_string()
 }
 
 fn unreadable(what: &str) -> ParticipantError {

@@ -7,6 +7,7 @@ use azure_core::error::ErrorKind;
 use azure_core::http::policies::{Policy, PolicyResult};
 use azure_core::http::{ClientOptions, Context, ExponentialRetryOptions, Request, RetryOptions};
 use azure_core::time::Duration;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::wire::{Wire, WireError, transport};
 
@@ -43,6 +44,14 @@ pub(super) fn client_options_without_retries(
     per_try: Vec<Arc<dyn Policy>>,
 ) -> ClientOptions {
     ClientOptions { retry: RetryOptions::none(), ..client_options(wire, per_try) }
+}
+
+/// What stands in a segment as it is.
+const UNRESERVED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+/// A name as one segment of a path.
+pub(super) fn segment(name: &str) -> String {
+    utf8_percent_encode(name, &UNRESERVED).to_string()
 }
 
 /// Gives up on a call that takes too long.

@@ -4,14 +4,14 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use azure_core::credentials::Secret as AzureSecret;
-use azure_core::hmac::hmac_sha256;
 use azure_core::http::headers::{AUTHORIZATION, HeaderName, Headers};
 use azure_core::http::policies::{Policy, PolicyResult};
 use azure_core::http::{Context, Method, Request, Url};
 use azure_core::time::to_rfc7231;
 
+use super::signature::hmac;
 use crate::clock;
+use crate::secret::Secret;
 
 const DATE: HeaderName = HeaderName::from_static("x-ms-date");
 /// The headers whose values are signed in this order ("Authorize with Shared Key", versions from 2015-02-21); `Date` is
@@ -30,10 +30,10 @@ const SIGNED: [&str; 11] = [
     "range",
 ];
 
-/// Signs each try of a request.
+/// Signs each try of a request with the key as it is then.
 pub(super) struct SharedKeyPolicy {
     pub(super) account: String,
-    pub(super) key: AzureSecret,
+    pub(super) key: Secret,
 }
 
 impl std::fmt::Debug for SharedKeyPolicy {
@@ -48,7 +48,7 @@ impl Policy for SharedKeyPolicy {
         request.insert_header(DATE, to_rfc7231(&clock::now()));
         let length = request.body().len().unwrap_or_default();
         let text = string_to_sign(&self.account, request.method(), request.headers(), length, request.url());
-        let signature = hmac_sha256(&text, &self.key)?;
+        let signature = hmac(&text, &self.key)?;
         request.insert_header(AUTHORIZATION, format!("SharedKey {}:{signature}", self.account));
         next[0].send(ctx, request, &next[1..]).await
     }

@@ -3,11 +3,7 @@
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
-
-use super::{Config, CredentialKind};
-use crate::secret::Secret;
+use super::{Config, CredentialKind, SecretSetting};
 
 /// Refuses what could not work, by key and expectation.
 pub(super) fn check(config: &Config) -> Result<(), String> {
@@ -21,9 +17,11 @@ pub(super) fn check(config: &Config) -> Result<(), String> {
     within("topic.budget_seconds", topic.budget_seconds, 1..=endpoint.delivery_budget_seconds)?;
     within("requests.sas_seconds_max", config.requests.sas_seconds_max, 0..=SAS_SECONDS_MAX)?;
     within("telemetry.trace_ratio", telemetry.trace_ratio, 0.0..=1.0)?;
-    base64("topic.key", &topic.key)?;
-    for account in &storage.accounts {
-        base64(&format!("storage.accounts: {:?}: key", account.name), &account.key)?;
+    for setting in config.secrets() {
+        check_secret(&setting)?;
+    }
+    if config.key_vault.token.reference().is_some() {
+        return Err("key_vault.token: expected the token itself, which no vault is asked for".to_owned());
     }
     let mut names = storage.accounts.iter().map(|account| account.name.as_str()).collect::<Vec<_>>();
     names.sort_unstable();
@@ -56,7 +54,11 @@ fn within<T: Copy + PartialOrd + Display>(
     if range.contains(&value) { Ok(()) } else { Err(format!("{key} is {value}: expected {least} to {most}")) }
 }
 
-fn base64(key: &str, value: &Secret) -> Result<(), String> {
-    let decoded = BASE64.decode(value.reveal());
-    decoded.map(|_| ()).map_err(|_| format!("{key}: expected an access key, which is Base64"))
+/// What a reference refers to is looked at when it is read.
+fn check_secret(setting: &SecretSetting<'_>) -> Result<(), String> {
+    let SecretSetting { name, secret, form } = setting;
+    if secret.reference().is_some() || form.fits(&secret.reveal()) {
+        return Ok(());
+    }
+    Err(format!("{name}: {}", form.expectation()))
 }

@@ -22,12 +22,15 @@ pub(super) const DEAD_LETTERS: (&str, &str) = ("deadletters", "egt-dead-letter")
 /// Encoder regions with the names of their accounts.
 pub(super) const MEDIA_ACCOUNTS: [(&str, &str); 2] =
     [("westeurope", "mediawesteurope"), ("northeurope", "medianortheurope")];
-/// The token the local processor shows to Media Services, which take any.
+/// The vault.
+pub(super) const KEY_VAULT: &str = "vault";
+/// The token the local processor shows to Media Services, the management of storage accounts and the vault, which take any.
 const BEARER: &str = "local.development.token";
 
 /// The documented ports.
 const HOME_PORT: u16 = 7070;
 const STORAGE_PORT: u16 = 10_000;
+const KEY_VAULT_PORT: u16 = 7074;
 
 /// The ports of everything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,15 +40,17 @@ pub(super) struct Ports {
     pub(super) event_grid: u16,
     pub(super) media: u16,
     pub(super) storage: u16,
+    pub(super) key_vault: u16,
 }
 
 impl Ports {
-    /// The documented ports, or five in a row.
+    /// The documented ports, or six in a row.
     pub(super) fn from_base(base: Option<u16>) -> Self {
         let home = base.unwrap_or(HOME_PORT);
         let storage = base.map_or(STORAGE_PORT, |base| base.saturating_add(4));
+        let key_vault = base.map_or(KEY_VAULT_PORT, |base| base.saturating_add(5));
         let next = |step| home.saturating_add(step);
-        Self { home, processor: next(1), event_grid: next(2), media: next(3), storage }
+        Self { home, processor: next(1), event_grid: next(2), media: next(3), storage, key_vault }
     }
 }
 
@@ -83,6 +88,11 @@ impl Places {
         format!("https://localhost:{}", self.ports.media)
     }
 
+    /// TLS always, for the same reason.
+    pub(super) fn key_vault(&self) -> String {
+        format!("https://localhost:{}", self.ports.key_vault)
+    }
+
     pub(super) fn topic_endpoint(&self, topic: &str) -> String {
         format!("{}/topics/{topic}/api/events", self.event_grid())
     }
@@ -116,6 +126,15 @@ impl Places {
             self.topic_endpoint(RESPONSES),
             key(RESPONSES),
             self.ca_file,
+        );
+        add(
+            &mut text,
+            format_args!(
+                "\n[key_roll]\nbase_url = {:?}\nsubscriptions = [{SUBSCRIPTION:?}]\nauth = \"bearer\"\ntoken = {BEARER:?}\n\
+                 \n[key_vault]\nauth = \"bearer\"\ntoken = {BEARER:?}\nallowed_hosts = [\"localhost:{}\"]\n",
+                self.event_grid(),
+                self.ports.key_vault,
+            ),
         );
         for account in STORAGE_ACCOUNTS {
             let (endpoint, key) = (self.blob_endpoint(account), key(account));

@@ -1,7 +1,7 @@
 //! The local cloud on its ports. What is in it is `seed`'s; what is said of it is `show`'s.
 
 use std::net::Ipv4Addr;
-use std::num::{NonZeroU32, NonZeroU64};
+use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,9 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::places::{MEDIA_ACCOUNTS, Places, Ports, RESOURCE_GROUP, STORAGE_ACCOUNTS, SUBSCRIPTION};
+use super::places::{
+    KEY_VAULT, MEDIA_ACCOUNTS, Places, Ports, RESOURCE_GROUP, STORAGE_ACCOUNTS, SUBSCRIPTION,
+};
 use super::{home, seed};
 
 /// Copies go at the pace of a good disk, but slowly enough that they are seen to be asynchronous.
@@ -31,6 +33,8 @@ const COPY_PACE: CopyPace = CopyPace {
 /// Azure takes hours; here it is only seen to take time.
 const REHYDRATION: Rehydration =
     Rehydration { standard: Duration::from_secs(15), high: Duration::from_secs(5) };
+/// Fewer than there are, so that whoever lists them has to turn the page.
+const STORAGE_ACCOUNTS_PER_PAGE: NonZeroUsize = NonZeroUsize::new(3).expect("not zero");
 /// Jobs a region encodes at the same time.
 const JOBS_AT_ONCE: usize = 2;
 
@@ -70,10 +74,11 @@ impl LocalCloud {
             Cloud::new(cloud_settings(&settings, &places, &tls)?).map_err(|error| error.to_string())?;
         let local = Self { cloud, places, tasks: TaskTracker::new(), stop: CancellationToken::new() };
         let optional_tls = settings.with_tls.then(|| Arc::clone(&tls.server));
-        let Ports { home: home_port, event_grid, media, storage, .. } = settings.ports;
+        let Ports { home: home_port, event_grid, media, storage, key_vault, .. } = settings.ports;
         local.listen(storage, local.cloud.blob_storage.router(), optional_tls.clone()).await?;
         local.listen(event_grid, local.cloud.event_grid.router(), optional_tls).await?;
-        local.listen(media, local.cloud.media_services.router(), Some(tls.server)).await?;
+        local.listen(media, local.cloud.media_services.router(), Some(Arc::clone(&tls.server))).await?;
+        local.listen(key_vault, local.cloud.key_vault.router(), Some(tls.server)).await?;
         seed::topics_and_containers(&local).await?;
         local.listen(home_port, home::router(&local.cloud, &local.places), None).await?;
         Ok(local)
@@ -122,9 +127,12 @@ fn cloud_settings(
         event_grid_url: places.event_grid(),
         storage_url: places.storage(),
         media_url: places.media(),
+        key_vault_url: places.key_vault(),
         subscription: SUBSCRIPTION.to_owned(),
         resource_group: RESOURCE_GROUP.to_owned(),
         storage_accounts: STORAGE_ACCOUNTS.map(str::to_owned).to_vec(),
+        storage_accounts_per_page: STORAGE_ACCOUNTS_PER_PAGE,
+        key_vault: KEY_VAULT.to_owned(),
         media_accounts: MEDIA_ACCOUNTS
             .map(|(region, account)| (region.to_owned(), account.to_owned()))
             .to_vec(),

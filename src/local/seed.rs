@@ -31,7 +31,7 @@ fn topic(local: &LocalCloud, name: &str) -> Result<TopicHandle, String> {
     topic.map_err(|error| error.to_string())
 }
 
-/// Subscribes the processor to requests, and to what storage and encoders report.
+/// Subscribes the processor to requests, and to what storage, the vault and encoders report.
 pub(super) async fn subscriptions(local: &LocalCloud) -> Result<(), String> {
     let requests = topic(local, REQUESTS)?;
     let mut scopes = vec![(requests.id, "requests-to-processor".to_owned(), only_requests())];
@@ -39,6 +39,7 @@ pub(super) async fn subscriptions(local: &LocalCloud) -> Result<(), String> {
         let scope = local.cloud.blob_storage.account_id(account);
         scopes.push((scope, format!("{account}-to-processor"), all_but_kept_contexts()));
     }
+    scopes.push((local.cloud.key_vault.id(), "vault-to-processor".to_owned(), Filter::default()));
     for (_, account) in MEDIA_ACCOUNTS {
         let scope = local.cloud.media_services.account_id(account).unwrap_or_default();
         scopes.push((scope, format!("{account}-to-processor"), Filter::default()));

@@ -14,7 +14,7 @@ use time::OffsetDateTime;
 
 use crate::azure::blob_storage::CONTEXTS;
 
-use super::places::{MEDIA_ACCOUNTS, REQUESTS, RESPONSES, STORAGE_ACCOUNTS};
+use super::places::{KEY_VAULT, MEDIA_ACCOUNTS, REQUESTS, RESPONSES, STORAGE_ACCOUNTS};
 
 /// So many events that are there already are put in order.
 const READY_MAX: usize = 256;
@@ -83,8 +83,11 @@ impl Entry {
 
 /// Everything all topics receive, from their history on.
 pub(super) fn watch(cloud: &Cloud) -> BoxStream<'static, Entry> {
-    let names =
-        [REQUESTS, RESPONSES].into_iter().chain(STORAGE_ACCOUNTS).chain(MEDIA_ACCOUNTS.map(|(_, name)| name));
+    let names = [REQUESTS, RESPONSES]
+        .into_iter()
+        .chain(STORAGE_ACCOUNTS)
+        .chain(MEDIA_ACCOUNTS.map(|(_, name)| name))
+        .chain([KEY_VAULT]);
     let topics = names.filter_map(|name| {
         let sender = sender(name);
         let watched = cloud.event_grid.watch(name)?;
@@ -102,6 +105,7 @@ fn sender(topic: &str) -> String {
     match topic {
         REQUESTS => "requestor".to_owned(),
         RESPONSES => GRIDWICH.to_owned(),
+        KEY_VAULT => "key vault".to_owned(),
         name => match MEDIA_ACCOUNTS.iter().find(|(_, account)| *account == name) {
             Some((region, _)) => format!("encoder {region}"),
             None => format!("storage {name}"),

@@ -8,6 +8,7 @@ mod context;
 mod delivery;
 mod demo;
 mod endpoint;
+mod keys;
 mod kills;
 mod messages;
 mod metadata;

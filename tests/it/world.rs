@@ -2,7 +2,7 @@
 //! to everything as an outsider would.
 
 use std::collections::{BTreeMap, HashMap};
-use std::num::NonZeroU64;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use gridwich::azure::blob_storage::BlobStorage;
 use gridwich::azure::wire::{Wire, WireError};
 use gridwich::config::Config;
 use gridwich::telemetry::Telemetry;
-use gridwich_handlers::participants::{BlobAddress, ContainerAddress, Storage as _};
+use gridwich_handlers::participants::{BlobAddress, ContainerAddress, Participants, Storage as _};
 use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use local_azure::blob_storage::{CopyPace, Keep, Rehydration};
@@ -36,6 +36,7 @@ use tower::ServiceExt as _;
 pub const EVENT_GRID: &str = "127.0.0.1:7072";
 pub const STORAGE: &str = "127.0.0.1:10000";
 pub const MEDIA: &str = "localhost:7073";
+pub const KEY_VAULT: &str = "localhost:7074";
 pub const PROCESSOR: &str = "127.0.0.1:7071";
 pub const ACCOUNTS: [&str; 3] = ["inbox", "archive", "proxy"];
 pub const REGIONS: [(&str, &str); 2] = [("westeurope", "mediawest"), ("northeurope", "medianorth")];
@@ -119,9 +120,12 @@ impl World {
             event_grid_url: format!("http://{EVENT_GRID}"),
             storage_url: format!("http://{STORAGE}"),
             media_url: format!("https://{MEDIA}"),
+            key_vault_url: format!("https://{KEY_VAULT}"),
             subscription: "sub".to_owned(),
             resource_group: "local".to_owned(),
             storage_accounts: ACCOUNTS.map(str::to_owned).to_vec(),
+            storage_accounts_per_page: NonZeroUsize::new(2).unwrap(),
+            key_vault: "vault".to_owned(),
             media_accounts: REGIONS.map(|(region, account)| (region.to_owned(), account.to_owned())).to_vec(),
             keep: Keep::Memory,
             copy_pace: CopyPace { bytes_per_second: NonZeroU64::MAX, minimum: options.copy_takes },
@@ -138,6 +142,7 @@ impl World {
         network.connect(EVENT_GRID, cloud.event_grid.router());
         network.connect(STORAGE, cloud.blob_storage.router());
         network.connect(MEDIA, cloud.media_services.router());
+        network.connect(KEY_VAULT, cloud.key_vault.router());
         for topic in ["requests", "responses"] {
             cloud.event_grid.create_topic(topic, InputSchema::EventGridSchema).unwrap();
         }
@@ -147,18 +152,25 @@ impl World {
     }
 
     async fn subscribe(&self, events_per_delivery: Option<u32>) {
-        let grid = &self.cloud.event_grid;
         let mut scopes = vec![self.requests_topic()];
         scopes.extend(ACCOUNTS.map(|account| self.cloud.blob_storage.account_id(account)));
         scopes.extend(REGIONS.map(|(_, account)| self.cloud.media_services.account_id(account).unwrap()));
         for scope in scopes {
-            let mut properties =
-                SubscriptionProperties::to_webhook(format!("http://{PROCESSOR}/api/EventGrid"));
-            let Destination::WebHook(webhook) = &mut properties.destination;
-            webhook.max_events_per_batch = events_per_delivery;
-            properties.filter.advanced_filters = Some(vec![all_but_kept_contexts()]);
-            grid.create_subscription(&scope, "to-processor", properties).await.unwrap();
+            self.subscribe_to(&scope, events_per_delivery).await;
         }
+    }
+
+    /// Has the vault tell the processor of new versions of secrets.
+    pub async fn subscribe_to_vault(&self) {
+        self.subscribe_to(&self.cloud.key_vault.id(), None).await;
+    }
+
+    async fn subscribe_to(&self, scope: &str, events_per_delivery: Option<u32>) {
+        let mut properties = SubscriptionProperties::to_webhook(format!("http://{PROCESSOR}/api/EventGrid"));
+        let Destination::WebHook(webhook) = &mut properties.destination;
+        webhook.max_events_per_batch = events_per_delivery;
+        properties.filter.advanced_filters = Some(vec![all_but_kept_contexts()]);
+        self.cloud.event_grid.create_subscription(scope, "to-processor", properties).await.unwrap();
     }
 
     /// The scope of subscriptions to requests.
@@ -179,6 +191,32 @@ impl World {
             watch.look().await;
         }
         self.settled().await;
+    }
+
+    /// Starts another processor, with this configuration, in place of the one that runs.
+    pub async fn restart_with(&mut self, config: &str) -> Result<(), String> {
+        let config = Config::from_toml(config).map_err(|error| error.to_string())?;
+        let telemetry = Telemetry::new(&config.telemetry)?;
+        let wire = Arc::clone(&self.network) as Arc<dyn Wire>;
+        let app = App::start(&config, &wire, &telemetry).await.map_err(|error| error.to_string())?;
+        self.network.connect(PROCESSOR, app.router.clone());
+        (self.app, self.config) = (Mutex::new(app), config);
+        Ok(())
+    }
+
+    /// Whom the processor's steps may reach for.
+    pub fn participants(&self) -> Arc<Participants> {
+        Arc::clone(&self.app.lock().unwrap_or_else(PoisonError::into_inner).participants)
+    }
+
+    /// Sets a secret as whoever keeps them would, and returns the id of its new version.
+    pub async fn set_secret(&self, name: &str, value: &str) -> String {
+        let request = Request::put(format!("https://{KEY_VAULT}/secrets/{name}?api-version=7.4"))
+            .header("authorization", "Bearer a.b.c")
+            .body(Bytes::from(json!({"value": value}).to_string()));
+        let answer = self.network.send(request.unwrap()).await.unwrap();
+        let bundle = serde_json::from_slice::<Value>(answer.body()).unwrap();
+        bundle["id"].as_str().unwrap().to_owned()
     }
 
     /// What is running in the processor.
@@ -330,8 +368,14 @@ fn topic() -> String {
     format!("[topic]\nendpoint = \"http://{EVENT_GRID}/topics/responses/api/events\"\nkey = {key:?}\n")
 }
 
-fn config() -> String {
+/// The usual processor's configuration.
+pub fn config() -> String {
     let mut text = topic();
+    text += &format!(
+        "[key_roll]\nbase_url = \"http://{EVENT_GRID}\"\nsubscriptions = [\"other\", \"sub\"]\nauth = \"bearer\"\n\
+         token = \"a.b.c\"\n\
+         [key_vault]\nauth = \"bearer\"\ntoken = \"a.b.c\"\nallowed_hosts = [\"{KEY_VAULT}\"]\n"
+    );
     for account in ACCOUNTS {
         let key = development_key(account, "key1");
         text += &format!(

@@ -1,6 +1,7 @@
-//! The three services put together, as they are in Azure: each hears of the others what it would hear there. Binds no
+//! The services put together, as they are in Azure: each hears of the others what it would hear there. Binds no
 //! port: that is for whoever runs it.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use crate::blob_storage::{self, AccountSettings, BlobStorage, CopyPace, Keep, OpenError, Rehydration};
@@ -8,7 +9,9 @@ use crate::clock::Clock;
 use crate::event_grid::{self, EventGrid, RetrySchedule};
 use crate::faults::Faults;
 use crate::ids::Ids;
+use crate::key_vault::{self, KeyVault};
 use crate::media_services::{self, Encoder, MediaServices, RegionSettings};
+use crate::storage_management::{self, StorageManagement};
 use crate::webhook::Webhooks;
 
 /// What a cloud is made with.
@@ -19,18 +22,24 @@ pub struct CloudSettings {
     pub ids: Ids,
     /// How Event Grid calls subscribers.
     pub webhooks: Arc<dyn Webhooks>,
-    /// Where Event Grid is found, without a slash at the end.
+    /// Where Event Grid and the management of storage accounts are found, without a slash at the end.
     pub event_grid_url: String,
     /// Where Blob Storage is found, without a slash at the end.
     pub storage_url: String,
     /// Where Media Services are found, without a slash at the end.
     pub media_url: String,
+    /// Where the Key Vault is found, without a slash at the end.
+    pub key_vault_url: String,
     /// The subscription everything is in.
     pub subscription: String,
     /// The resource group everything is in.
     pub resource_group: String,
     /// Names of storage accounts.
     pub storage_accounts: Vec<String>,
+    /// Storage accounts on one page of their list.
+    pub storage_accounts_per_page: NonZeroUsize,
+    /// The name of the Key Vault.
+    pub key_vault: String,
     /// Regions with the names of their Media Services accounts, which have all storage accounts attached.
     pub media_accounts: Vec<(String, String)>,
     /// Where blobs live.
@@ -52,10 +61,12 @@ pub struct CloudSettings {
 /// How each service misbehaves on request.
 #[derive(Clone, Default)]
 pub struct CloudFaults {
-    /// Event Grid, towards publishers.
+    /// Event Grid, towards publishers, and the management of storage accounts, which is at the same address.
     pub event_grid: Faults,
     /// Blob Storage.
     pub storage: Faults,
+    /// The Key Vault.
+    pub key_vault: Faults,
     /// Media Services, all regions.
     pub media: Faults,
     /// Media Services, by region, in the order of the settings.
@@ -65,12 +76,14 @@ pub struct CloudFaults {
 /// A cloud. Cloning shares it.
 #[derive(Clone)]
 pub struct Cloud {
-    /// Topics and event subscriptions.
+    /// Topics and event subscriptions; its router has the management of storage accounts too.
     pub event_grid: EventGrid,
     /// Containers and blobs.
     pub blob_storage: BlobStorage,
     /// Assets, transforms and jobs.
     pub media_services: MediaServices,
+    /// Secrets.
+    pub key_vault: KeyVault,
     /// How they misbehave.
     pub faults: CloudFaults,
 }
@@ -87,7 +100,7 @@ impl Cloud {
             clock: settings.clock.clone(),
             ids: settings.ids.clone(),
             faults: faults.event_grid.clone(),
-            base_url: settings.event_grid_url,
+            base_url: settings.event_grid_url.clone(),
             subscription: settings.subscription.clone(),
             resource_group: settings.resource_group.clone(),
             schedule: settings.schedule,
@@ -112,6 +125,28 @@ impl Cloud {
             strict_auth: settings.strict_auth,
         })?;
         event_grid.write_dead_letters_to(Arc::new(blob_storage.clone()));
+        let management = StorageManagement::new(storage_management::Settings {
+            clock: settings.clock.clone(),
+            ids: settings.ids.clone(),
+            accounts: Arc::new(blob_storage.clone()),
+            base_url: settings.event_grid_url,
+            subscription: settings.subscription.clone(),
+            resource_group: settings.resource_group.clone(),
+            page_size: settings.storage_accounts_per_page,
+            strict_auth: settings.strict_auth,
+        });
+        event_grid.serve_beside(management.router());
+        let key_vault = KeyVault::new(key_vault::Settings {
+            clock: settings.clock.clone(),
+            ids: settings.ids.clone(),
+            events: Arc::new(event_grid.clone()),
+            faults: faults.key_vault.clone(),
+            name: settings.key_vault,
+            base_url: settings.key_vault_url,
+            subscription: settings.subscription.clone(),
+            resource_group: settings.resource_group.clone(),
+            strict_auth: settings.strict_auth,
+        });
         let regions = settings.media_accounts.into_iter().zip(&faults.regions);
         let media_services = MediaServices::new(media_services::Settings {
             clock: settings.clock,
@@ -135,6 +170,6 @@ impl Cloud {
             endpoint: settings.media_url,
             strict_auth: settings.strict_auth,
         });
-        Ok(Self { event_grid, blob_storage, media_services, faults })
+        Ok(Self { event_grid, blob_storage, media_services, key_vault, faults })
     }
 }

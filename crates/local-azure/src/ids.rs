@@ -49,6 +49,13 @@ impl Ids {
         bytes[8..].copy_from_slice(&self.bits().to_be_bytes());
         uuid::Builder::from_random_bytes(bytes).into_uuid()
     }
+
+    /// The next key: 64 bytes in Base64, as storage accounts and Event Grid topics have them.
+    #[must_use]
+    pub fn key(&self) -> String {
+        let bytes = (0..8).flat_map(|_| self.bits().to_be_bytes()).collect::<Vec<_>>();
+        STANDARD.encode(bytes)
+    }
 }
 
 /// The Base64 development key of something, the same on every machine and in every run, so that a script can keep it.

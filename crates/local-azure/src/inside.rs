@@ -114,6 +114,51 @@ pub enum ContainerPermission {
     ReadWriteDelete,
 }
 
+/// A storage account as those see it who manage it.
+#[derive(Clone)]
+pub struct StorageAccount {
+    /// Its name.
+    pub name: String,
+    /// Its ARM id.
+    pub id: String,
+    /// Where its blobs are found, without a slash at the end.
+    pub blob_endpoint: String,
+    /// Whether it has a hierarchical namespace.
+    pub hierarchical_namespace: bool,
+    /// When it was made.
+    pub created: OffsetDateTime,
+    /// Its keys, `key1` and `key2`.
+    pub keys: [AccountKey; 2],
+}
+
+/// One key of a storage account.
+#[derive(Clone)]
+pub struct AccountKey {
+    /// The key, in Base64.
+    pub value: String,
+    /// When it was made; no two of a name are made at the same time.
+    pub created: OffsetDateTime,
+}
+
+/// Which key of a storage account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyName {
+    /// `key1`
+    Key1,
+    /// `key2`
+    Key2,
+}
+
+/// Storage accounts and their keys, for the service that manages them.
+pub trait StorageAccounts: Send + Sync {
+    /// All accounts, in order of their names.
+    fn accounts(&self) -> Vec<StorageAccount>;
+
+    /// Replaces a key: from now on nothing signed with the old one is taken. Returns the account as it is then; `None`
+    /// when there is no such account.
+    fn regenerate_key(&self, account: &str, key: KeyName) -> Option<StorageAccount>;
+}
+
 /// URLs of blobs, which only Blob Storage can make and read.
 pub trait BlobLinks: Send + Sync {
     /// URLs with a shared access signature for a container, one per key of the storage account.

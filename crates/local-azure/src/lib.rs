@@ -1,4 +1,5 @@
-//! The other end of Azure's wires, in one process: Event Grid, Blob Storage and Media Services.
+//! The other end of Azure's wires, in one process: Event Grid, Blob Storage and its management, Media Services and Key
+//! Vault.
 //!
 //! Each service is a function from request to response (an [`axum::Router`]): it can be bound to a loopback port
 //! with [`serve`] or called in memory. It knows only the providers' wire formats, and nothing of who uses it.
@@ -11,7 +12,12 @@ pub mod event_grid;
 pub mod faults;
 pub mod ids;
 pub mod inside;
+pub mod key_vault;
 pub mod media_services;
 pub mod serve;
+pub mod storage_management;
 pub mod tls;
 pub mod webhook;
+
+mod body;
+mod tokens;

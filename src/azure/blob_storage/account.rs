@@ -1,6 +1,5 @@
 //! One storage account: its client, and how it lets others read a blob of it for a while.
 
-use azure_core::credentials::Secret as AzureSecret;
 use azure_core::time::{Duration, OffsetDateTime};
 use azure_storage_blob::BlobServiceClient;
 use azure_storage_blob::models::KeyInfo;
@@ -10,6 +9,7 @@ use gridwich_handlers::participants::BlobAddress;
 use tokio::sync::Mutex;
 
 use crate::azure::signature::{CLOCK_SKEW, read_with_key};
+use crate::secret::Secret;
 
 /// How long a delegation key is asked for, unless a signature needs longer; Azure gives seven days at most.
 const DELEGATION_LIFETIME: Duration = Duration::hours(24);
@@ -17,7 +17,7 @@ const DELEGATION_LIFETIME: Duration = Duration::hours(24);
 /// How we prove our rights on an account.
 pub(super) enum Authority {
     /// With its key.
-    Key(AzureSecret),
+    Key(Secret),
     /// With our identity.
     Identity,
 }

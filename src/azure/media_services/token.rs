@@ -1,4 +1,4 @@
-//! Tokens that are not Entra's: one that is configured, and one that an API key is traded for.
+//! A token that an API key is traded for. Neither Entra's nor one that is configured.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,31 +14,6 @@ use tokio::sync::Mutex;
 use crate::azure::pipeline::client_options;
 use crate::azure::wire::Wire;
 use crate::secret::Secret;
-
-/// Sends the same token with every request.
-pub(super) struct StaticTokenPolicy {
-    token: Secret,
-}
-
-impl StaticTokenPolicy {
-    pub(super) fn new(token: &Secret) -> Self {
-        Self { token: token.clone() }
-    }
-}
-
-impl fmt::Debug for StaticTokenPolicy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("StaticTokenPolicy")
-    }
-}
-
-#[async_trait]
-impl Policy for StaticTokenPolicy {
-    async fn send(&self, ctx: &Context, request: &mut Request, next: &[Arc<dyn Policy>]) -> PolicyResult {
-        request.insert_header(AUTHORIZATION, format!("Bearer {}", self.token.reveal()));
-        next[0].send(ctx, request, &next[1..]).await
-    }
-}
 
 /// Trades an API key for a token at `{base}/auth/token`, and again when the token is no longer taken.
 pub(super) struct RmsTokenPolicy {
@@ -69,7 +44,7 @@ impl RmsTokenPolicy {
         }
         let mut request = Request::new(Url::parse(&self.url)?, Method::Post);
         request.insert_header(CONTENT_TYPE, "application/json");
-        let body = json!({"subscriptionId": self.subscription_id, "apiKey": self.api_key.reveal()});
+        let body = json!({"subscriptionId": self.subscription_id, "apiKey": &*self.api_key.reveal()});
         request.set_body(body.to_string().into_bytes());
         let answer = self.pipeline.send(&Context::default(), &mut request, None).await;
         let text = answer.and_then(|answer| answer.into_body().into_string());

@@ -26,7 +26,10 @@ impl BlobLinks for BlobStorage {
         };
         let path = ContainerPath { account: account.to_owned(), name: container.to_owned() };
         let base_url = &self.0.settings.base_url;
-        let queries = container_sas(&path, letters, expires);
+        let Ok(keys) = self.0.account(account).map(|account| account.keys.values()) else {
+            return Vec::new();
+        };
+        let queries = container_sas(&path, &keys, letters, expires);
         queries.into_iter().map(|query| format!("{base_url}/{account}/{container}?{query}")).collect()
     }
 

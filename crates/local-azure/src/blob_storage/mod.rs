@@ -23,9 +23,11 @@ mod folder;
 mod front_door;
 mod get_blob;
 mod headers;
+mod keys;
 mod links;
 mod list_blobs;
 mod list_containers;
+mod management;
 mod operation;
 mod page;
 mod path;
@@ -76,15 +78,15 @@ impl BlobStorage {
     /// The first key of an account, in Base64; nothing for an account there is not.
     #[must_use]
     pub fn account_key(&self, account: &str) -> Option<String> {
-        let [key, _] = authentication::account_keys(account);
-        self.0.is_account(account).then_some(key)
+        let [key, _] = self.0.account(account).ok()?.keys.values();
+        Some(key)
     }
 
     /// The second key of an account, as good as the first.
     #[must_use]
     pub fn second_account_key(&self, account: &str) -> Option<String> {
-        let [_, key] = authentication::account_keys(account);
-        self.0.is_account(account).then_some(key)
+        let [_, key] = self.0.account(account).ok()?.keys.values();
+        Some(key)
     }
 
     /// The ARM id of an account, which is the topic of its events.

@@ -14,6 +14,7 @@ use super::copying::NextCopy;
 use super::error::{self, StorageError};
 use super::folder::{Folder, Kept};
 use super::headers::{ContentHeaders, Metadata};
+use super::keys::Keys;
 use super::path::{BlobPath, ContainerPath};
 use super::settings::{AccountSettings, Keep, OpenError, Settings};
 use super::stamp::Stamps;
@@ -21,6 +22,9 @@ use super::stamp::Stamps;
 /// A storage account and what is in it.
 pub struct Account {
     pub settings: AccountSettings,
+    /// When this process began to have it.
+    pub created: OffsetDateTime,
+    pub keys: Keys,
     containers: Mutex<BTreeMap<String, Container>>,
 }
 
@@ -65,9 +69,11 @@ impl Storage {
                 (folder.shelf(stamps.clone()), Some(folder), kept)
             }
         };
+        let created = settings.clock.now();
         let mut account = |account: &AccountSettings| {
             let containers = Mutex::new(kept.remove(&account.name).unwrap_or_default());
-            (account.name.clone(), Account { settings: account.clone(), containers })
+            let keys = Keys::of_development(&account.name, created);
+            (account.name.clone(), Account { settings: account.clone(), created, keys, containers })
         };
         let accounts = settings.accounts.iter().map(&mut account).collect();
         if let Some(folder) = &mut folder {

@@ -2,7 +2,6 @@
 //! nobody can pull.
 
 mod bearer;
-mod body;
 mod delivery;
 mod event;
 mod history;
@@ -66,6 +65,8 @@ pub struct EventGrid(Arc<Inner>);
 struct Inner {
     outside: Arc<Outside>,
     topics: Topics,
+    /// What else Azure Resource Manager manages.
+    beside: OnceLock<Router>,
     /// Turns for reading published bodies.
     readers: Semaphore,
     stop: CancellationToken,
@@ -128,6 +129,7 @@ impl EventGrid {
         Self(Arc::new(Inner {
             outside: Arc::new(outside),
             topics: Topics::default(),
+            beside: OnceLock::new(),
             readers: Semaphore::new(READERS_MAX),
             stop,
             _stop_when_dropped: stop_when_dropped,
@@ -138,6 +140,12 @@ impl EventGrid {
     /// because the storage usually raises its own events here, and so each keeps the other alive.
     pub fn write_dead_letters_to(&self, storage: Arc<dyn BlobFiles>) {
         let _ = self.0.outside.storage.set(storage);
+    }
+
+    /// Says who answers Resource Manager's requests that are not about Event Grid, at the same address and behind the same
+    /// faults; the first call counts, and until then nobody does.
+    pub fn serve_beside(&self, service: Router) {
+        let _ = self.0.beside.set(service);
     }
 
     /// The HTTP surface: publishing, watching, validation URLs, management.

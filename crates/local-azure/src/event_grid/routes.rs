@@ -7,6 +7,7 @@ use futures_util::StreamExt as _;
 use http::header::{CONTENT_TYPE, HOST};
 use http::{HeaderValue, Method, StatusCode, request};
 use percent_encoding::percent_decode_str;
+use tower::ServiceExt as _;
 use uuid::Uuid;
 
 use super::{EventGrid, Watched, management, publish};
@@ -38,6 +39,8 @@ pub(super) enum Route {
         name: String,
         action: SubscriptionAction,
     },
+    /// Something else that Azure Resource Manager manages.
+    OtherProvider,
     Nowhere,
 }
 
@@ -88,6 +91,7 @@ pub(super) fn route(path: &str, host: &str) -> Route {
         ["subscriptions", .., "providers", "microsoft.eventgrid", "eventsubscriptions", _, "getfullurl"] => {
             subscription(id(5), part(2), SubscriptionAction::FullUrl)
         }
+        ["subscriptions", ..] => Route::OtherProvider,
         _ => Route::Nowhere,
     }
 }
@@ -117,11 +121,19 @@ pub(super) async fn answer(grid: &EventGrid, request: Request) -> Response {
         (Route::Health, Method::GET) => StatusCode::OK.into_response(),
         (Route::Watch(topic), Method::GET) => watch(grid, &topic),
         (Route::Validate, Method::GET | Method::POST) => validate(grid, &request),
+        (Route::OtherProvider, _) => answer_beside(grid, request).await,
         (Route::Nowhere | Route::Health | Route::Watch(_) | Route::Validate, _) => {
             publish::answer_nobody(grid, request)
         }
         (route, _) => management::answer(grid, route, request).await,
     }
+}
+
+/// Leaves a request to whoever serves beside Event Grid; without anybody there it is nobody's.
+async fn answer_beside(grid: &EventGrid, request: Request) -> Response {
+    let Some(service) = grid.0.beside.get() else { return publish::answer_nobody(grid, request) };
+    let Ok(answer) = service.clone().oneshot(request).await;
+    answer
 }
 
 /// Streams what a topic received as lines of JSON.

@@ -3,8 +3,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use uuid::Uuid;
 
 use super::bearer::{TokenMaker, unsigned_token};
@@ -85,13 +83,7 @@ impl TopicKeys {
     pub(super) fn of(self, topic: &str, ids: &Ids) -> [String; 2] {
         match self {
             Self::Development => ["key1", "key2"].map(|purpose| development_key(topic, purpose)),
-            Self::Random => [random_key(ids), random_key(ids)],
+            Self::Random => [ids.key(), ids.key()],
         }
     }
-}
-
-/// A key of 64 bytes in Base64.
-pub(super) fn random_key(ids: &Ids) -> String {
-    let bytes = (0..8).flat_map(|_| ids.bits().to_be_bytes()).collect::<Vec<_>>();
-    STANDARD.encode(bytes)
 }

@@ -5,7 +5,6 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, Mac as _};
-use http::header::AUTHORIZATION;
 use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
@@ -14,6 +13,7 @@ use time::Duration;
 use crate::arm::ArmError;
 use crate::clock::Clock;
 use crate::ids::development_key;
+use crate::tokens;
 
 /// As long as an Entra ID access token commonly lives.
 const TOKEN_LIFE: Duration = Duration::hours(1);
@@ -52,7 +52,7 @@ impl Admission {
 
     /// Lets a request with a bearer token through.
     pub fn admit(&self, headers: &HeaderMap) -> Result<(), ArmError> {
-        let token = bearer_token(headers).ok_or_else(|| {
+        let token = tokens::presented(headers).ok_or_else(|| {
             unauthorized(
                 "AuthenticationFailed",
                 "The 'Authorization' header is missing or is not a bearer token.",
@@ -98,12 +98,6 @@ impl Admission {
         mac.update(text.as_bytes());
         mac
     }
-}
-
-fn bearer_token(headers: &HeaderMap) -> Option<&str> {
-    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-    let token = token.trim();
-    (scheme.eq_ignore_ascii_case("Bearer") && !token.is_empty()).then_some(token)
 }
 
 fn unauthorized(code: &'static str, message: &str) -> ArmError {

@@ -17,7 +17,6 @@ use super::error::{self, StorageError};
 use super::path::Target;
 use super::query::Query;
 use super::storage::Storage;
-use crate::ids::development_key;
 
 pub use bearer::{Identity, read_token};
 pub use delegation::DelegationKey;
@@ -84,8 +83,8 @@ pub fn authenticate(storage: &Storage, request: &Presented<'_>) -> Result<Caller
     let authorization = authorization.to_str().map_err(|_| error::INVALID_AUTHENTICATION_INFO)?;
     let (scheme, credentials) = authorization.split_once(' ').ok_or(error::INVALID_AUTHENTICATION_INFO)?;
     match scheme {
-        "SharedKey" => shared_key::verify(request, credentials, shared_key::Form::Full),
-        "SharedKeyLite" => shared_key::verify(request, credentials, shared_key::Form::Lite),
+        "SharedKey" => shared_key::verify(storage, request, credentials, shared_key::Form::Full),
+        "SharedKeyLite" => shared_key::verify(storage, request, credentials, shared_key::Form::Lite),
         "Bearer" => bearer::verify(storage, credentials.trim()).map(Caller::Bearer),
         _ => Err(error::INVALID_AUTHENTICATION_INFO),
     }
@@ -111,11 +110,6 @@ pub fn authorize(
         }
         Caller::Anonymous => Err(error::RESOURCE_NOT_FOUND),
     }
-}
-
-/// The two keys of an account.
-pub fn account_keys(account: &str) -> [String; 2] {
-    [development_key(account, "key1"), development_key(account, "key2")]
 }
 
 /// HMAC-SHA256 in Base64, under a key in Base64.

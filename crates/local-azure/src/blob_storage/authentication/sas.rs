@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 
-use super::{DelegationKey, Permit, account_keys, is_signed_by, sign};
+use super::{DelegationKey, Permit, is_signed_by, sign};
 use crate::blob_storage::blob::Policy;
 use crate::blob_storage::call::header;
 use crate::blob_storage::dates;
@@ -86,7 +86,8 @@ pub fn verify(
     headers: &HeaderMap,
 ) -> Result<Grant, StorageError> {
     let grant = if query.get("srt").is_some() {
-        verify_signature(query, &account_keys(target.account()), &account_text(target.account(), query))?;
+        let keys = storage.account(target.account())?.keys.values();
+        verify_signature(query, &keys, &account_text(target.account(), query))?;
         Grant {
             reach: account_reach(query),
             overrides: Vec::new(),
@@ -99,7 +100,7 @@ pub fn verify(
         grant(storage, query, &Policy::default())?
     } else {
         let text = service_text(&resource(target, query)?, query);
-        verify_signature(query, &account_keys(target.account()), &text)?;
+        verify_signature(query, &storage.account(target.account())?.keys.values(), &text)?;
         grant(storage, query, &stored_policy(storage, target, query)?)?
     };
     verify_protocol(storage, query)?;
@@ -107,13 +108,18 @@ pub fn verify(
 }
 
 /// Queries that let their holders do something with a container until a time, one for each key of the account.
-pub fn container_sas(container: &ContainerPath, letters: &str, expires: OffsetDateTime) -> [String; 2] {
+pub fn container_sas(
+    container: &ContainerPath,
+    keys: &[String; 2],
+    letters: &str,
+    expires: OffsetDateTime,
+) -> [String; 2] {
     let expires = expires.format(SECONDS).unwrap_or_default();
     let unsigned = format!("sv={MADE_VERSION}&sr=c&sp={letters}&se={expires}");
     let query = Query::parse(&unsigned);
     let text = service_text(&format!("/blob/{}/{}", container.account, container.name), &query);
-    account_keys(&container.account).map(|key| {
-        let signature = sign(&key, &text);
+    keys.each_ref().map(|key| {
+        let signature = sign(key, &text);
         format!("{unsigned}&sig={}", utf8_percent_encode(&signature, NON_ALPHANUMERIC))
     })
 }

@@ -5,10 +5,11 @@
 
 use http::HeaderMap;
 
-use super::{Caller, Presented, account_keys, is_signed_by};
+use super::{Caller, Presented, is_signed_by};
 use crate::blob_storage::call::header;
 use crate::blob_storage::error::{self, StorageError};
 use crate::blob_storage::query::Query;
+use crate::blob_storage::storage::Storage;
 
 /// Which of the two texts is signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +37,12 @@ const SIGNED_HEADERS: [&str; 11] = [
 const SIGNED_HEADERS_LITE: [&str; 3] = ["content-md5", "content-type", "date"];
 
 /// Verifies `account:signature`.
-pub fn verify(request: &Presented<'_>, credentials: &str, form: Form) -> Result<Caller, StorageError> {
+pub fn verify(
+    storage: &Storage,
+    request: &Presented<'_>,
+    credentials: &str,
+    form: Form,
+) -> Result<Caller, StorageError> {
     let (account, signature) = credentials.split_once(':').ok_or(error::INVALID_AUTHENTICATION_INFO)?;
     if account != request.target.account() {
         return Err(error::unauthenticated(
@@ -46,7 +52,7 @@ pub fn verify(request: &Presented<'_>, credentials: &str, form: Form) -> Result<
     if header(request.headers, "x-ms-date").or(header(request.headers, "date")).is_none() {
         return Err(error::unauthenticated("Neither x-ms-date nor Date is specified."));
     }
-    let keys = account_keys(account);
+    let keys = storage.account(account)?.keys.values();
     let good = [Order::Ordinal, Order::Culture]
         .into_iter()
         .any(|order| is_signed_by(&keys, &string_to_sign(request, account, form, order), signature));

@@ -16,13 +16,13 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use crate::arm::ArmError;
-use crate::event_grid::bearer::{self, Audience};
-use crate::event_grid::body::{self, BodyError};
+use crate::body::{self, BodyError};
 use crate::event_grid::routes::{Route, SubscriptionAction, TopicAction};
 use crate::event_grid::subscription::Subscription;
 use crate::event_grid::subscription::properties::Destination;
 use crate::event_grid::topic::Topic;
-use crate::event_grid::{EventGrid, InputSchema, SubscriptionProperties, settings};
+use crate::event_grid::{EventGrid, InputSchema, SubscriptionProperties};
+use crate::tokens::{self, Audience};
 
 /// A subscription with every limit used up is far smaller.
 const BODY_BYTES_MAX: usize = 1024 * 1024;
@@ -89,7 +89,7 @@ fn check_bearer(grid: &EventGrid, parts: &request::Parts) -> Result<(), ArmError
     let header = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token = header.and_then(|header| header.strip_prefix("Bearer ")).unwrap_or_default();
     let strict = Some((Audience::ResourceManager, grid.settings().clock.now()));
-    bearer::check(token, strict)
+    tokens::check(token, strict)
         .map_err(|why| ArmError::new(StatusCode::UNAUTHORIZED, "InvalidAuthenticationToken", why))
 }
 
@@ -138,7 +138,7 @@ fn regenerate_key(grid: &EventGrid, id: &str, body: &RegenerateBody) -> Answer {
         _ => return Err(ArmError::bad_request("keyName must be key1 or key2.")),
     };
     if let Some(access) = &topic.access {
-        let fresh = settings::random_key(&grid.settings().ids);
+        let fresh = grid.settings().ids.key();
         access.write().unwrap_or_else(PoisonError::into_inner).keys[index] = fresh;
     }
     keys_of(&topic, id)

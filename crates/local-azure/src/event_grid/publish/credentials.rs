@@ -11,9 +11,9 @@ use time::OffsetDateTime;
 use url::Url;
 
 use super::problem::Problem;
-use crate::event_grid::bearer::Audience;
 use crate::event_grid::routes::host;
-use crate::event_grid::{bearer, timestamp};
+use crate::event_grid::timestamp;
+use crate::tokens::{self, Audience};
 
 const KEY: &str = "aeg-sas-key";
 const TOKEN: &str = "aeg-sas-token";
@@ -46,7 +46,7 @@ pub(crate) fn check(parts: &request::Parts, locks: &Locks<'_>) -> Result<(), Pro
         Offer::SasToken(token) => check_sas_token(&token, locks, parts),
         Offer::Bearer(token) => {
             let audience = locks.strict.then_some((Audience::EventGrid, locks.now));
-            bearer::check(&token, audience).map_err(Problem::unauthorized)
+            tokens::check(&token, audience).map_err(Problem::unauthorized)
         }
     }
 }

@@ -17,7 +17,7 @@ use http::{HeaderName, HeaderValue, Method, StatusCode, request};
 use self::credentials::Locks;
 use self::problem::{ALLOWED, Problem};
 use self::reading::BODY_BYTES_MAX;
-use crate::event_grid::body::{self, BodyError};
+use crate::body::{self, BodyError};
 use crate::event_grid::event::Event;
 use crate::event_grid::routes::host;
 use crate::event_grid::topic::Topic;

@@ -15,14 +15,14 @@ const DRAIN_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Why there is no body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum BodyError {
+pub(crate) enum BodyError {
     TooLarge,
     TooSlow,
     Broken,
 }
 
 /// Reads a body of at most `bytes_max`.
-pub(super) async fn read(body: Body, bytes_max: usize) -> Result<Bytes, BodyError> {
+pub(crate) async fn read(body: Body, bytes_max: usize) -> Result<Bytes, BodyError> {
     timeout(WAIT_MAX, collect(body, bytes_max)).await.unwrap_or(Err(BodyError::TooSlow))
 }
 
