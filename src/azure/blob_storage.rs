@@ -1,6 +1,8 @@
 //! Blob Storage through the official client, for the accounts that are configured and no others.
 
 use std::collections::{BTreeMap, HashMap};
+use std::num::NonZero;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +12,7 @@ use azure_core::http::policies::Policy;
 use azure_core::http::request::options::ClientRequestId;
 use azure_core::http::{ClientMethodOptions, Context, Etag, StatusCode, Url};
 use azure_storage_blob::models::{
-    AccessTier, BlobClientGetPropertiesResultHeaders, BlobClientSetTierOptions,
+    AccessTier, BlobClientDownloadOptions, BlobClientGetPropertiesResultHeaders, BlobClientSetTierOptions,
     BlobClientStartCopyFromUrlOptions, BlobContainerClientCreateOptions,
     BlobContainerClientGetPropertiesResultHeaders, BlobContainerClientListBlobsOptions,
     BlockBlobClientUploadOptions, CopyStatus, ListBlobsIncludeItem, RehydratePriority as AzurePriority,
@@ -278,6 +280,38 @@ impl Storage for BlobStorage {
                 Some(CopyStatus::Success) => Some(CopyState::Success),
             },
         })
+    }
+
+    async fn read_range(
+        &self,
+        blob: &BlobAddress,
+        range: Range<u64>,
+        etag: &str,
+    ) -> Result<Bytes, ParticipantError> {
+        let failed = |error: azure_core::Error| match error.http_status() {
+            Some(StatusCode::PreconditionFailed) => {
+                classify(&error, &format!("a newer version of {}", self.uri(blob)))
+            }
+            _ => classify(&error, &self.uri(blob)),
+        };
+        let bytes = range.end.saturating_sub(range.start);
+        if bytes == 0 {
+            return Ok(Bytes::new());
+        }
+        // One request for the whole range: the client would otherwise split it and ask for the parts at once.
+        let options = BlobClientDownloadOptions {
+            if_match: Some(Etag::from(etag.to_owned())),
+            parallel: NonZero::new(1),
+            partition_size: usize::try_from(bytes).ok().and_then(NonZero::new),
+            range: Some(range.into()),
+            ..BlobClientDownloadOptions::default()
+        };
+        let found = self.blob(blob)?.download(Some(options)).await.map_err(failed)?;
+        let read = found.body.collect().await.map_err(failed)?;
+        if read.len() as u64 != bytes {
+            return Err(ParticipantError::Unavailable(format!("all of {}", self.uri(blob)), None));
+        }
+        Ok(read)
     }
 
     async fn settled_properties(&self, blob: &BlobAddress) -> Result<BlobProperties, ParticipantError> {

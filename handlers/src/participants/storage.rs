@@ -1,8 +1,10 @@
 //! What blob storage can do for us. Not how a blob is addressed on the wire: only that it can be.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 
 use super::ParticipantError;
 use crate::operation_context::{Carried, ContextReference};
@@ -159,6 +161,15 @@ pub trait Storage: Send + Sync {
 
     /// What is known of a blob.
     async fn properties(&self, blob: &BlobAddress) -> Result<BlobProperties, ParticipantError>;
+
+    /// The bytes of a blob in a range that lies within it, of the version with that etag; another is in the way. At most a
+    /// few megabytes are asked for at a time.
+    async fn read_range(
+        &self,
+        blob: &BlobAddress,
+        range: Range<u64>,
+        etag: &str,
+    ) -> Result<Bytes, ParticipantError>;
 
     /// What is known of a blob once no copy onto it is under way any more. One that takes long is `Unavailable` meanwhile.
     async fn settled_properties(&self, blob: &BlobAddress) -> Result<BlobProperties, ParticipantError>;
