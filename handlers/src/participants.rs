@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+pub use analyzer::{Analysis, AnalyzeError, Analyzer};
 pub use encoder::{ClipTimes, EncodeError, EncodeJob, Encoder, JobSnapshot, JobTicket, SubmitStep};
 pub use storage::{
     BlobAddress, BlobProperties, ContainerAddress, CopyRequest, CopyState, Existence, RehydratePriority,
     Storage, Tier, TierChange,
 };
 
+mod analyzer;
 mod encoder;
 mod storage;
 
@@ -18,6 +20,8 @@ pub struct Participants {
     pub storage: Option<Arc<dyn Storage>>,
     /// The encoder that speaks the Media Services dialect.
     pub encoder: Option<Arc<dyn Encoder>>,
+    /// What says of a media file what is in it.
+    pub analyzer: Option<Arc<dyn Analyzer>>,
     /// What the operator decided where the contract leaves a choice.
     pub policy: Policy,
 }

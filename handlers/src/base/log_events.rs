@@ -35,6 +35,14 @@ log_events! {
     COPY_URI_INVALID = 513000 "InvalidUriInBlobCopyHandler";
     /// An asynchronous copy ended without success.
     COPY_NOT_COMPLETED = 513900 "BlobCopyNotCompleted";
+    /// The program that analyzes is missing, or must not be run here.
+    ANALYSIS_PROGRAM = 550000 "MediaInfoLibFailedToLoad";
+    /// The blob to analyze is empty.
+    ANALYSIS_BLOB_EMPTY = 550001 "InvalidBlobContentLength";
+    /// The analysis ended without a report.
+    ANALYSIS_REPORT = 550003 "InvalidMediaInfoLibReport";
+    /// The analysis would have read, said or taken more than it may.
+    ANALYSIS_BEYOND_BOUNDS = 550900 "MediaInfoBeyondBounds";
     /// The encode request says something that cannot be meant.
     ENCODE_REQUEST_INVALID = 551000 "MediaServicesV3EncodeCreateDtoError";
     /// The output container cannot be used.
@@ -61,6 +69,8 @@ log_events! {
     BLOBS_NOT_LISTED = 611009 "FailedToListBlobsDueToStorageExceptionInStorageService";
     /// A blob's properties could not be read.
     BLOB_PROPERTIES = 611012 "FailedToGetBlobPropertiesInStorageService";
+    /// A part of a blob could not be read.
+    BLOB_RANGE = 611013 "FailedToDownloadHttpRangeInStorageService";
     /// The copy could not be started.
     COPY_NOT_STARTED = 611014 "FailedToCopyBlobInStorageService";
     /// A time is negative, or an end is not after its start; the cause of 551006, as the original had it.
