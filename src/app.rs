@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::Router;
 use gridwich_handlers::base::World;
-use gridwich_handlers::participants::{Announce, Encoder, Participants, Policy, Storage};
+use gridwich_handlers::participants::{Analyzer, Announce, Encoder, Participants, Policy, Storage};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -19,6 +19,7 @@ use crate::azure::media_services::MediaServices;
 use crate::azure::wire::Wire;
 use crate::config::{self, Config, MediaAuth};
 use crate::endpoint::{Door, router};
+use crate::media_info::MediaInfo;
 use crate::publisher::TopicPublisher;
 use crate::server;
 use crate::steps::Steps;
@@ -68,7 +69,9 @@ impl App {
         if !config.storage.accounts.is_empty() {
             let storage =
                 BlobStorage::new(&config.storage.accounts, identity.as_ref(), wire).map_err(setting)?;
-            participants.storage = Some(Arc::new(storage) as Arc<dyn Storage>);
+            let storage = Arc::new(storage) as Arc<dyn Storage>;
+            participants.analyzer = analyzer(config, &storage);
+            participants.storage = Some(storage);
         }
         if !config.media.accounts.is_empty() {
             let encoder =
@@ -158,6 +161,11 @@ fn needs_identity(config: &Config) -> bool {
     config.topic.key.is_empty()
         || config.storage.accounts.iter().any(|account| account.key.is_empty())
         || config.media.accounts.iter().any(|account| account.auth == MediaAuth::Entra)
+}
+
+fn analyzer(config: &Config, storage: &Arc<dyn Storage>) -> Option<Arc<dyn Analyzer>> {
+    let is_wanted = !config.analysis.program.is_empty();
+    is_wanted.then(|| Arc::new(MediaInfo::new(&config.analysis, Arc::clone(storage))) as Arc<dyn Analyzer>)
 }
 
 fn policy(config: &Config) -> Policy {

@@ -10,6 +10,7 @@ pub mod contract;
 pub mod endpoint;
 #[cfg(feature = "local")]
 pub mod local;
+pub mod media_info;
 pub mod publisher;
 pub mod secret;
 pub mod server;

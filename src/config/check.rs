@@ -11,7 +11,7 @@ use crate::secret::Secret;
 
 /// Refuses what could not work, by key and expectation.
 pub(super) fn check(config: &Config) -> Result<(), String> {
-    let Config { endpoint, topic, storage, telemetry, .. } = config;
+    let Config { endpoint, topic, storage, analysis, telemetry, .. } = config;
     within("endpoint.body_bytes_max", endpoint.body_bytes_max, 1..=BODY_BYTES_MAX)?;
     within("endpoint.delivery_budget_seconds", endpoint.delivery_budget_seconds, 1..=29)?;
     within("endpoint.drain_seconds", endpoint.drain_seconds, 0..=3_600)?;
@@ -19,6 +19,10 @@ pub(super) fn check(config: &Config) -> Result<(), String> {
     within("endpoint.connections_max", endpoint.connections_max, 1..=COUNT_MAX)?;
     within("topic.posts_max", topic.posts_max, 1..=256)?;
     within("topic.budget_seconds", topic.budget_seconds, 1..=endpoint.delivery_budget_seconds)?;
+    within("analysis.parse_speed", analysis.parse_speed, 0.0..=1.0)?;
+    within("analysis.bytes_max", analysis.bytes_max, 1..=ANALYSIS_BYTES_MAX)?;
+    within("analysis.seconds_max", analysis.seconds_max, 1..=3_600)?;
+    within("analysis.at_once", analysis.at_once, 1..=256)?;
     within("telemetry.trace_ratio", telemetry.trace_ratio, 0.0..=1.0)?;
     base64("topic.key", &topic.key)?;
     for account in &storage.accounts {
@@ -29,10 +33,16 @@ pub(super) fn check(config: &Config) -> Result<(), String> {
 
 /// Nobody can want larger deliveries: Event Grid's own limit is 1.5 MB.
 const BODY_BYTES_MAX: usize = 64 << 20;
+/// More than this of one blob is no analysis any more: a terabyte.
+const ANALYSIS_BYTES_MAX: u64 = 1 << 40;
 /// More steps or connections than any machine has descriptors for.
 const COUNT_MAX: usize = 1 << 20;
 
-fn within<T: Copy + PartialOrd + Display>(key: &str, value: T, range: RangeInclusive<T>) -> Result<(), String> {
+fn within<T: Copy + PartialOrd + Display>(
+    key: &str,
+    value: T,
+    range: RangeInclusive<T>,
+) -> Result<(), String> {
     let (least, most) = (range.start(), range.end());
     if range.contains(&value) { Ok(()) } else { Err(format!("{key} is {value}: expected {least} to {most}")) }
 }
