@@ -9,15 +9,15 @@ help:
 	@echo "make lint     formatting, clippy, and the dependencies' licences, sources and advisories"
 
 demo:
-	scripts/need.sh compiler ffmpeg
+	scripts/need.sh compiler ffmpeg mediainfo
 	cargo run --quiet -- demo
 
 test:
-	scripts/need.sh compiler ffmpeg python-clients azurite
+	scripts/need.sh compiler ffmpeg mediainfo python-clients azurite
 	cargo test --workspace --quiet
 
 local:
-	scripts/need.sh compiler ffmpeg
+	scripts/need.sh compiler ffmpeg mediainfo
 	cargo run --quiet -- local
 
 schemas:
