@@ -11,7 +11,10 @@ use serde::{Deserialize, Deserializer};
 
 use crate::secret::Secret;
 
+mod analysis;
 mod check;
+
+pub use analysis::{AnalysisConfig, Confinement};
 
 /// The commented defaults, which are the manual.
 pub const DEFAULTS: &str = include_str!("../gridwich.default.toml");
@@ -222,24 +225,6 @@ pub enum MediaAuth {
     Bearer,
     /// With a token that `POST {base_url}/auth/token` gives for an API key.
     Rms,
-}
-
-/// `[analysis]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AnalysisConfig {
-    /// MediaInfo's command line; empty for none.
-    pub program: String,
-    /// How much of a file it reads, from 0 to 1.
-    pub parse_speed: f64,
-    /// The most that one analysis may read of a blob, in bytes.
-    pub bytes_max: u64,
-    /// How long one analysis may take.
-    pub seconds_max: u64,
-    /// Analyses that run at once.
-    pub at_once: usize,
-    /// Whether to analyze also where the kernel cannot confine the program.
-    pub unconfined: bool,
 }
 
 /// `[entra]`
@@ -470,6 +455,7 @@ mod tests {
                 r#"storage.accounts: "inbox01": key"#,
             ),
             ("GRIDWICH__ANALYSIS__PARSE_SPEED", "1.5", "analysis.parse_speed is 1.5: expected 0 to 1"),
+            ("GRIDWICH__ANALYSIS__CONFINEMENT", "some", "analysis.confinement"),
             ("GRIDWICH__ANALYSIS__AT_ONCE", "0", "analysis.at_once"),
             ("GRIDWICH__TELEMETRY__TRACE_RATIO", "2", "telemetry.trace_ratio is 2: expected 0 to 1"),
         ] {

@@ -122,7 +122,7 @@ impl MediaInfo {
             arguments: arguments.map(OsString::from).to_vec(),
             proxy: server.address(),
             seconds_max: self.config.seconds_max,
-            is_optional: self.config.unconfined,
+            required: self.config.confinement,
         }
     }
 

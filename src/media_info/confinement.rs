@@ -16,6 +16,8 @@ use tokio::process::{Child, Command};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
+use crate::config::Confinement;
+
 /// Where programs are looked for, by us and by `prlimit`.
 const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 /// Sets the limits and becomes the program.
@@ -42,8 +44,8 @@ pub(super) struct Confined<'a> {
     pub(super) proxy: SocketAddr,
     /// Processor time.
     pub(super) seconds_max: u64,
-    /// Whether to go on where the kernel has no Landlock.
-    pub(super) is_optional: bool,
+    /// What the kernel must do, or else nothing is started.
+    pub(super) required: Confinement,
 }
 
 /// Why it was not started.
@@ -52,9 +54,9 @@ pub(super) enum NotStarted {
     /// A program is missing.
     #[error("{0:?} cannot be started: {1}")]
     Program(String, #[source] io::Error),
-    /// The kernel has no Landlock.
+    /// The kernel cannot do what is required.
     #[error(
-        "this machine cannot confine a program: it takes Linux 5.13 with Landlock (or analysis.unconfined = true)"
+        "this machine cannot confine the program as analysis.confinement says: it takes Linux 6.7 with Landlock"
     )]
     Unconfined,
     /// The kernel would not have it.
@@ -65,20 +67,21 @@ pub(super) enum NotStarted {
 /// Starts it. The child dies when it is dropped.
 pub(super) async fn start(confined: Confined<'_>) -> Result<Child, NotStarted> {
     let mut command = command(&confined).map_err(|error| NotStarted::Program(NOTHING.to_owned(), error))?;
-    let Confined { proxy, is_optional, .. } = confined;
+    let Confined { proxy, required, .. } = confined;
     let own_folder = folder(confined.program);
     let (runtime, (tell, told)) = (Handle::current(), oneshot::channel());
     // A domain of Landlock holds for a thread and its children, for ever: this thread ends when the child is started.
     let thread = std::thread::Builder::new().name("confinement".to_owned());
     let spawned = thread.spawn(move || {
         let _runtime = runtime.enter();
-        let child = confine(own_folder.as_deref(), proxy.port(), is_optional)
+        let child = confine(own_folder.as_deref(), proxy.port(), required)
             .and_then(|()| command.spawn().map_err(|error| NotStarted::Program(PRLIMIT.to_owned(), error)));
         // Whoever asked may have given up; then the child is dropped, and dies.
         let _ = tell.send(child);
     });
-    spawned.map_err(|error| NotStarted::Program("a thread".to_owned(), error))?;
-    told.await.unwrap_or(Err(NotStarted::Unconfined))
+    let no_thread = |error| NotStarted::Program("a thread".to_owned(), error);
+    spawned.map_err(no_thread)?;
+    told.await.unwrap_or_else(|_| Err(no_thread(io::Error::other("it ended before its time"))))
 }
 
 fn command(confined: &Confined<'_>) -> io::Result<Command> {
@@ -111,7 +114,7 @@ fn folder(program: &str) -> Option<PathBuf> {
 }
 
 /// Keeps this thread, and what it starts, from all files but programs and from all ports but one.
-fn confine(own_folder: Option<&Path>, port: u16, is_optional: bool) -> Result<(), NotStarted> {
+fn confine(own_folder: Option<&Path>, port: u16, required: Confinement) -> Result<(), NotStarted> {
     let readable = READABLE.iter().map(Path::new).chain(own_folder).filter(|path| path.exists());
     let status = Ruleset::default()
         .handle_access(AccessFs::from_all(LANDLOCK))?
@@ -120,8 +123,11 @@ fn confine(own_folder: Option<&Path>, port: u16, is_optional: bool) -> Result<()
         .add_rules(path_beneath_rules(readable, AccessFs::from_read(LANDLOCK)))?
         .add_rule(NetPort::new(port, AccessNet::ConnectTcp))?
         .restrict_self()?;
-    if status.ruleset == RulesetStatus::NotEnforced && !is_optional {
-        return Err(NotStarted::Unconfined);
-    }
-    Ok(())
+    let is_enough = match status.ruleset {
+        RulesetStatus::FullyEnforced => true,
+        // Files since the first version of the interface, connections since the fourth.
+        RulesetStatus::PartiallyEnforced => required != Confinement::Full,
+        RulesetStatus::NotEnforced => required == Confinement::None,
+    };
+    if is_enough { Ok(()) } else { Err(NotStarted::Unconfined) }
 }
