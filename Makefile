@@ -9,7 +9,7 @@ help:
 	@echo "make lint     formatting, clippy, and the dependencies' licences, sources and advisories"
 
 demo:
-	scripts/need.sh compiler ffmpeg mediainfo
+	scripts/need.sh compiler ffmpeg
 	cargo run --quiet -- demo
 
 test:
