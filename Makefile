@@ -14,11 +14,11 @@ demo:
 	cargo run --quiet -- demo
 
 test:
-	scripts/need.sh compiler ffmpeg python-tools node-tools
+	scripts/need.sh compiler ffmpeg mediainfo python-tools node-tools
 	cargo test --workspace --quiet
 
 local:
-	scripts/need.sh compiler ffmpeg
+	scripts/need.sh compiler ffmpeg mediainfo
 	cargo run --quiet -- local
 
 schemas:

@@ -1,13 +1,16 @@
 //! Introduces the rooms to each other: configuration to adapters, adapters to handlers, handlers to the door. Handles no
 //! event itself.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use gridwich_handlers::base::World;
-use gridwich_handlers::participants::{Announce, Encoder, KeyRoller, Participants, Policy, Secrets, Storage};
+use gridwich_handlers::participants::{
+    Analyzer, Announce, Encoder, KeyRoller, Participants, Policy, Secrets, Storage,
+};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +25,7 @@ use crate::azure::wire::Wire;
 use crate::config::{self, Config, MediaAuth, SecretSetting, TokenAuth};
 use crate::copy_watch::CopyWatch;
 use crate::endpoint::{Door, router};
+use crate::media_info::MediaInfo;
 use crate::publisher::TopicPublisher;
 use crate::server;
 use crate::steps::Steps;
@@ -104,11 +108,17 @@ impl App {
             Duration::from_secs(config.topic.budget_seconds),
             Arc::clone(&telemetry.metrics),
         );
-        let mut participants = Participants { policy: policy(config), ..Participants::default() };
+        let mut participants = Participants {
+            policy: policy(config),
+            key_holders: key_holders(config),
+            ..Participants::default()
+        };
         if !config.storage.accounts.is_empty() {
             let storage =
                 BlobStorage::new(&config.storage.accounts, identity.as_ref(), wire).map_err(setting)?;
-            participants.storage = Some(Arc::new(storage) as Arc<dyn Storage>);
+            let storage = Arc::new(storage) as Arc<dyn Storage>;
+            participants.analyzer = analyzer(config, &storage);
+            participants.storage = Some(storage);
         }
         if !config.media.accounts.is_empty() {
             let encoder =
@@ -215,6 +225,24 @@ fn needs_identity(config: &Config) -> bool {
         || (!config.key_roll.subscriptions.is_empty() && config.key_roll.auth == TokenAuth::Entra)
         || (config.key_vault.auth == TokenAuth::Entra
             && config.secrets().iter().any(|setting| setting.secret.reference().is_some()))
+}
+
+fn analyzer(config: &Config, storage: &Arc<dyn Storage>) -> Option<Arc<dyn Analyzer>> {
+    let is_wanted = !config.analysis.program.is_empty();
+    is_wanted.then(|| Arc::new(MediaInfo::new(&config.analysis, Arc::clone(storage))) as Arc<dyn Analyzer>)
+}
+
+/// We ourselves, as far as we have been given keys.
+fn key_holders(config: &Config) -> BTreeMap<String, Vec<String>> {
+    let with_key = config.storage.accounts.iter().filter(|account| !account.key.is_empty());
+    let holders = with_key.map(|account| {
+        let holder = match account.key.reference() {
+            Some(reference) => format!("Gridwich, from {reference}"),
+            None => "Gridwich, in its setting storage.accounts".to_owned(),
+        };
+        (account.name.clone(), vec![holder])
+    });
+    holders.collect()
 }
 
 fn policy(config: &Config) -> Policy {

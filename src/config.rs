@@ -14,10 +14,13 @@ use crate::secret::Secret;
 pub use keys::{KeyRollConfig, KeyVaultConfig, TokenAuth};
 pub use secrets::{SecretForm, SecretSetting};
 
+mod analysis;
 mod check;
 mod keys;
 mod secrets;
 mod values;
+
+pub use analysis::{AnalysisConfig, Confinement};
 
 /// The commented defaults, which are the manual.
 pub const DEFAULTS: &str = include_str!("../gridwich.default.toml");
@@ -71,6 +74,8 @@ pub struct Config {
     pub key_roll: KeyRollConfig,
     /// Where settings are read from that are Key Vault references.
     pub key_vault: KeyVaultConfig,
+    /// How media files are analyzed.
+    pub analysis: AnalysisConfig,
     /// Who we are to Azure.
     pub entra: EntraConfig,
     /// Logs, traces and metrics.
@@ -462,6 +467,9 @@ mod tests {
                 "@Microsoft.KeyVault(SecretUri=https://v.vault.azure.net/secrets/s/)",
                 "key_vault.token: expected",
             ),
+            ("GRIDWICH__ANALYSIS__PARSE_SPEED", "1.5", "analysis.parse_speed is 1.5: expected 0 to 1"),
+            ("GRIDWICH__ANALYSIS__CONFINEMENT", "some", "analysis.confinement"),
+            ("GRIDWICH__ANALYSIS__AT_ONCE", "0", "analysis.at_once"),
             ("GRIDWICH__TELEMETRY__TRACE_RATIO", "2", "telemetry.trace_ratio is 2: expected 0 to 1"),
         ] {
             let error = from_environment(&[(key, value)]).unwrap_err().to_string();

@@ -11,6 +11,7 @@ pub mod copy_watch;
 pub mod endpoint;
 #[cfg(feature = "local")]
 pub mod local;
+pub mod media_info;
 pub mod publisher;
 pub mod secret;
 #[cfg(feature = "local")]

@@ -2,6 +2,7 @@
 
 use crate::base::Dispatcher;
 
+pub use analysis_create::BlobAnalysisCreate;
 pub use blob_created::BlobCreated;
 pub use blob_deleted::BlobDeleted;
 pub use blob_tier_changed::BlobTierChanged;
@@ -15,6 +16,7 @@ pub use metadata_create::BlobMetadataCreate;
 pub use sas_url_create::BlobSasUrlCreate;
 pub use tier_change::BlobTierChange;
 
+mod analysis_create;
 mod blob_created;
 mod blob_deleted;
 mod blob_tier_changed;
@@ -32,6 +34,7 @@ mod words;
 /// One line for each handler of this topic.
 pub(crate) fn register(dispatcher: &mut Dispatcher) {
     dispatcher.on::<BlobContainerAccessChange>();
+    dispatcher.on::<BlobAnalysisCreate>();
     dispatcher.on::<BlobContainerCreate>();
     dispatcher.on::<BlobContainerDelete>();
     dispatcher.on::<BlobCopy>();

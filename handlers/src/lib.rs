@@ -7,12 +7,14 @@ pub mod base;
 pub mod blob;
 pub mod encode;
 pub mod event;
+pub mod keyvault;
 pub mod mediaservices;
 pub mod operation;
 pub mod operation_context;
 pub mod operation_id;
 pub mod participants;
 pub mod resource_uri;
+pub mod rollkey;
 
 use base::Dispatcher;
 
@@ -24,7 +26,9 @@ pub fn register() -> Dispatcher {
     let mut dispatcher = Dispatcher::default();
     blob::register(&mut dispatcher);
     encode::register(&mut dispatcher);
+    keyvault::register(&mut dispatcher);
     mediaservices::register(&mut dispatcher);
     operation::register(&mut dispatcher);
+    rollkey::register(&mut dispatcher);
     dispatcher
 }

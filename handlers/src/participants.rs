@@ -1,7 +1,9 @@
 //! What other systems can do for us, said as traits. How they do it, and where they are, is not known here.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+pub use analyzer::{Analysis, AnalyzeError, Analyzer};
 pub use encoder::{ClipTimes, EncodeError, EncodeJob, Encoder, JobSnapshot, JobTicket, SubmitStep};
 pub use key_roller::{KEY_NAMES, KeyRoller};
 pub use secrets::Secrets;
@@ -10,6 +12,7 @@ pub use storage::{
     Kept, PublicAccess, RehydratePriority, SignedUrl, Storage, Tier, TierChange,
 };
 
+mod analyzer;
 mod encoder;
 mod key_roller;
 mod secrets;
@@ -26,6 +29,10 @@ pub struct Participants {
     pub key_roller: Option<Arc<dyn KeyRoller>>,
     /// The vault that settings come from; absent when none does.
     pub secrets: Option<Arc<dyn Secrets>>,
+    /// What says of a media file what is in it.
+    pub analyzer: Option<Arc<dyn Analyzer>>,
+    /// Who is known to hold a key of a storage account, by the account's name.
+    pub key_holders: BTreeMap<String, Vec<String>>,
     /// What the operator decided where the contract leaves a choice.
     pub policy: Policy,
 }

@@ -1,6 +1,7 @@
 //! Blob Storage through the official client, for the accounts that are configured and no others.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -9,6 +10,7 @@ use azure_core::http::policies::Policy;
 use azure_core::http::request::options::ClientRequestId;
 use azure_core::http::{ClientMethodOptions, Context, Url};
 use azure_storage_blob::{BlobClient, BlobContainerClient, BlobServiceClient, BlobServiceClientOptions};
+use bytes::Bytes;
 use gridwich_handlers::operation_context::{Carried, ContextReference, muted};
 use gridwich_handlers::operation_id::OperationId;
 use gridwich_handlers::participants::{
@@ -156,6 +158,15 @@ impl Storage for BlobStorage {
 
     async fn properties(&self, blob: &BlobAddress) -> Result<BlobProperties, ParticipantError> {
         self.look(blob).await
+    }
+
+    async fn read_range(
+        &self,
+        blob: &BlobAddress,
+        range: Range<u64>,
+        etag: &str,
+    ) -> Result<Bytes, ParticipantError> {
+        self.read_part(blob, range, etag).await
     }
 
     async fn settled_properties(&self, blob: &BlobAddress) -> Result<BlobProperties, ParticipantError> {

@@ -7,7 +7,7 @@ use super::{Config, CredentialKind, SecretSetting};
 
 /// Refuses what could not work, by key and expectation.
 pub(super) fn check(config: &Config) -> Result<(), String> {
-    let Config { endpoint, topic, storage, telemetry, .. } = config;
+    let Config { endpoint, topic, storage, analysis, telemetry, .. } = config;
     within("endpoint.body_bytes_max", endpoint.body_bytes_max, 1..=BODY_BYTES_MAX)?;
     within("endpoint.delivery_budget_seconds", endpoint.delivery_budget_seconds, 1..=29)?;
     within("endpoint.drain_seconds", endpoint.drain_seconds, 0..=3_600)?;
@@ -16,6 +16,10 @@ pub(super) fn check(config: &Config) -> Result<(), String> {
     within("topic.posts_max", topic.posts_max, 1..=256)?;
     within("topic.budget_seconds", topic.budget_seconds, 1..=endpoint.delivery_budget_seconds)?;
     within("requests.sas_seconds_max", config.requests.sas_seconds_max, 0..=SAS_SECONDS_MAX)?;
+    within("analysis.parse_speed", analysis.parse_speed, 0.0..=1.0)?;
+    within("analysis.bytes_max", analysis.bytes_max, 1..=ANALYSIS_BYTES_MAX)?;
+    within("analysis.seconds_max", analysis.seconds_max, 1..=3_600)?;
+    within("analysis.at_once", analysis.at_once, 1..=256)?;
     within("telemetry.trace_ratio", telemetry.trace_ratio, 0.0..=1.0)?;
     for setting in config.secrets() {
         check_secret(&setting)?;
@@ -39,6 +43,8 @@ pub(super) fn check(config: &Config) -> Result<(), String> {
 
 /// Nobody can want larger deliveries: Event Grid's own limit is 1.5 MB.
 const BODY_BYTES_MAX: usize = 64 << 20;
+/// More than this of one blob is no analysis any more: a terabyte.
+const ANALYSIS_BYTES_MAX: u64 = 1 << 40;
 /// More steps or connections than any machine has descriptors for.
 const COUNT_MAX: usize = 1 << 20;
 

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::list;
+use super::values::{list, words};
 use crate::secret::Secret;
 
 /// `[key_roll]`
@@ -35,7 +35,7 @@ pub struct KeyVaultConfig {
 
 /// How we identify ourselves to a service that takes only tokens.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "lowercase")]
+#[serde(try_from = "String")]
 pub enum TokenAuth {
     /// With a token of Entra's.
     #[default]
@@ -43,3 +43,5 @@ pub enum TokenAuth {
     /// With a token that is configured.
     Bearer,
 }
+
+words!(TokenAuth { "entra" => Entra, "bearer" => Bearer });

@@ -1,6 +1,7 @@
 //! The project seen from outside. The list of modules is the table of contents.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod analysis;
 mod azurite;
 mod bad_input;
 mod clients;

@@ -75,6 +75,11 @@ const ROOMS: &[Room] = &[
         reason: "adapters translate and do not judge",
     },
     Room {
+        paths: &["src/media_info"],
+        never: &["Failure", "Dispatcher", "local_azure", "crate::azure"],
+        reason: "adapters translate and do not judge",
+    },
+    Room {
         paths: &["src/endpoint.rs", "src/admission.rs"],
         never: &["participants", "handlers::blob", "handlers::encode", "handlers::mediaservices"],
         reason: "the door knows neither handlers nor participants",
@@ -101,6 +106,7 @@ const ONLY: &[(&str, &[&str])] = &[
     ("std::env", &["src/config.rs"]),
     ("now_utc", &["src/clock.rs", "crates/local-azure/src/clock.rs"]),
     ("azure_core", &["src/azure"]),
+    ("landlock::", &["src/media_info/confinement.rs"]),
     ("azure_storage", &["src/azure"]),
     ("azure_identity", &["src/azure"]),
     (".publisher.publish(", &["handlers/src/base/flow.rs"]),

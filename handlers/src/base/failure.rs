@@ -86,6 +86,12 @@ impl Failure {
         }
     }
 
+    /// The sentence, and what caused it.
+    pub(crate) fn in_words(&self) -> String {
+        let causes = self.details().into_iter().map(|detail| detail.message);
+        std::iter::once(self.message.clone()).chain(causes).collect::<Vec<_>>().join(": ")
+    }
+
     fn details(&self) -> Vec<Detail> {
         let first = self.source.as_deref().map(|source| source as &(dyn Error + 'static));
         let chain = std::iter::successors(first, |error: &&(dyn Error + 'static)| (*error).source());

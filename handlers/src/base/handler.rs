@@ -11,7 +11,7 @@ use super::log_events;
 use crate::event::TraceParent;
 use crate::operation_context::OperationContext;
 use crate::operation_id::OperationId;
-use crate::participants::{Encoder, Participants, Storage};
+use crate::participants::{Analyzer, Encoder, Participants, Storage};
 
 /// An event's data, as a handler wants it.
 pub trait EventData: DeserializeOwned + JsonSchema + Send + 'static {
@@ -140,6 +140,14 @@ impl<'a> Step<'a> {
     /// When it is absent.
     pub fn encoder(&self) -> Result<&'a dyn Encoder, Failure> {
         self.participants.encoder.as_deref().ok_or_else(|| not_configured("media services", "media"))
+    }
+
+    /// The analyzer, or the failure that says it is not configured.
+    ///
+    /// # Errors
+    /// When it is absent.
+    pub fn analyzer(&self) -> Result<&'a dyn Analyzer, Failure> {
+        self.participants.analyzer.as_deref().ok_or_else(|| not_configured("analyzers", "analysis"))
     }
 }
 

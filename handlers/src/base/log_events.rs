@@ -57,6 +57,14 @@ log_events! {
     COPY_CHECKSUM = 513901 "BlobCopyChecksumMismatch";
     /// The URI of a blob to delete is no absolute URI of an account we may touch.
     DELETE_URI_INVALID = 514000 "InvalidUriInBlobDeleteHandler";
+    /// The program that analyzes is missing, or must not be run here.
+    ANALYSIS_PROGRAM = 550000 "MediaInfoLibFailedToLoad";
+    /// The blob to analyze is empty.
+    ANALYSIS_BLOB_EMPTY = 550001 "InvalidBlobContentLength";
+    /// The analysis ended without a report.
+    ANALYSIS_REPORT = 550003 "InvalidMediaInfoLibReport";
+    /// The analysis would have read, said or taken more than it may.
+    ANALYSIS_BEYOND_BOUNDS = 550900 "MediaInfoBeyondBounds";
     /// The encode request says something that cannot be meant.
     ENCODE_REQUEST_INVALID = 551000 "MediaServicesV3EncodeCreateDtoError";
     /// The output container cannot be used.
@@ -79,6 +87,8 @@ log_events! {
     ENCODE_JOB_NOT_CANCELED = 551901 "MediaServicesV3JobNotCanceled";
     /// Storage did not change the tier.
     TIER_NOT_CHANGED = 611000 "FailedToChangeTierInStorageService";
+    /// A key of a storage account was not replaced.
+    KEY_NOT_ROLLED = 611901 "FailedToRegenerateStorageKey";
     /// Storage did not set the metadata.
     METADATA_NOT_SET = 611001 "FailedToSetMetadataInStorageService";
     /// A URI is no absolute URI of a blob in an account we may touch.
@@ -95,6 +105,8 @@ log_events! {
     BLOBS_NOT_LISTED = 611009 "FailedToListBlobsDueToStorageExceptionInStorageService";
     /// A blob's properties could not be read.
     BLOB_PROPERTIES = 611012 "FailedToGetBlobPropertiesInStorageService";
+    /// A part of a blob could not be read.
+    BLOB_RANGE = 611013 "FailedToDownloadHttpRangeInStorageService";
     /// The copy could not be started.
     COPY_NOT_STARTED = 611014 "FailedToCopyBlobInStorageService";
     /// A copy could not be stopped.

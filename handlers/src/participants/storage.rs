@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Range;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -253,6 +255,15 @@ pub trait Storage: Send + Sync {
         blob: &BlobAddress,
         metadata: &BTreeMap<String, String>,
     ) -> Result<(), ParticipantError>;
+
+    /// The bytes of a blob in a range that lies within it, of the version with that etag; another is in the way. At most a
+    /// few megabytes are asked for at a time.
+    async fn read_range(
+        &self,
+        blob: &BlobAddress,
+        range: Range<u64>,
+        etag: &str,
+    ) -> Result<Bytes, ParticipantError>;
 
     /// What is known of a blob once no copy onto it is under way any more. One that takes long is `Unavailable` meanwhile.
     async fn settled_properties(&self, blob: &BlobAddress) -> Result<BlobProperties, ParticipantError>;

@@ -1,16 +1,20 @@
 //! What we do with blobs that takes no time: look at them, describe them, move them between tiers, delete them.
 
 use std::collections::BTreeMap;
+use std::num::NonZero;
+use std::ops::Range;
 use std::time::Duration;
 
 use azure_core::http::{Etag, StatusCode};
 use azure_storage_blob::models::{
-    AccessTier, ArchiveStatus, BlobClientDeleteOptions, BlobClientGetPropertiesResultHeaders,
-    BlobClientSetMetadataOptions, BlobClientSetTierOptions, BlobContainerClientListBlobsOptions, CopyStatus,
-    DeleteSnapshotsOptionType, ListBlobsIncludeItem, RehydratePriority as AzurePriority,
+    AccessTier, ArchiveStatus, BlobClientDeleteOptions, BlobClientDownloadOptions,
+    BlobClientGetPropertiesResultHeaders, BlobClientSetMetadataOptions, BlobClientSetTierOptions,
+    BlobContainerClientListBlobsOptions, CopyStatus, DeleteSnapshotsOptionType, ListBlobsIncludeItem,
+    RehydratePriority as AzurePriority,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use futures_util::TryStreamExt as _;
 use gridwich_handlers::operation_context::Carried;
 use gridwich_handlers::participants::{
@@ -98,6 +102,38 @@ impl BlobStorage {
         let same = first.filter(|item| item.name.as_deref() == Some(blob.name.as_str()));
         let metadata = same.and_then(|item| item.metadata).and_then(|metadata| metadata.values);
         Ok(metadata.unwrap_or_default().into_iter().collect())
+    }
+
+    pub(super) async fn read_part(
+        &self,
+        blob: &BlobAddress,
+        range: Range<u64>,
+        etag: &str,
+    ) -> Result<Bytes, ParticipantError> {
+        let failed = |error: azure_core::Error| match error.http_status() {
+            Some(StatusCode::PreconditionFailed) => {
+                classify(&error, &format!("a newer version of {}", self.uri(blob)))
+            }
+            _ => classify(&error, &self.uri(blob)),
+        };
+        let bytes = range.end.saturating_sub(range.start);
+        if bytes == 0 {
+            return Ok(Bytes::new());
+        }
+        // One request for the whole range: the client would otherwise split it and ask for the parts at once.
+        let options = BlobClientDownloadOptions {
+            if_match: Some(Etag::from(etag.to_owned())),
+            parallel: NonZero::new(1),
+            partition_size: usize::try_from(bytes).ok().and_then(NonZero::new),
+            range: Some(range.into()),
+            ..BlobClientDownloadOptions::default()
+        };
+        let found = self.blob(blob)?.download(Some(options)).await.map_err(failed)?;
+        let read = found.body.collect().await.map_err(failed)?;
+        if read.len() as u64 != bytes {
+            return Err(ParticipantError::Unavailable(format!("all of {}", self.uri(blob)), None));
+        }
+        Ok(read)
     }
 
     pub(super) async fn delete_version(
