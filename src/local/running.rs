@@ -131,6 +131,7 @@ fn cloud_settings(
         subscription: SUBSCRIPTION.to_owned(),
         resource_group: RESOURCE_GROUP.to_owned(),
         storage_accounts: STORAGE_ACCOUNTS.map(str::to_owned).to_vec(),
+        hierarchical_accounts: Vec::new(),
         storage_accounts_per_page: STORAGE_ACCOUNTS_PER_PAGE,
         key_vault: KEY_VAULT.to_owned(),
         media_accounts: MEDIA_ACCOUNTS

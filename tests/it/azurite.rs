@@ -18,6 +18,8 @@ use gridwich_handlers::participants::{
     Storage as _, Tier, TierChange,
 };
 
+use serde_json::{Value, json};
+
 use crate::process::{Local, PATIENCE, Process, port_base, run_client, tool};
 
 /// Azurite's one account, and the key everybody knows.
@@ -269,4 +271,70 @@ async fn the_official_client_finds_in_azurite_what_it_finds_in_the_local_storage
         "DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={KEY};BlobEndpoint={endpoint};\n"
     );
     run_client("blob_storage.py", &["--azurite"], &connection);
+}
+
+/// Has a processor do all it can do to an account, and returns what Microsoft's client sees then.
+async fn seen_after_requests(local: &Local, account: &str, endpoint: &str, key: &str) -> Value {
+    let connection = format!(
+        "DefaultEndpointsProtocol=http;AccountName={account};AccountKey={key};BlobEndpoint={endpoint};\n"
+    );
+    run_client("seen.py", &["prepare"], &connection);
+    let accounts = json!([{"name": account, "endpoint": endpoint, "key": key}]).to_string();
+    let _processor = local.serve(&[("GRIDWICH__STORAGE__ACCOUNTS", &accounts)]);
+    let uri = |path: &str| format!("{endpoint}/{path}");
+    let named = |container: &str| json!({"storageAccountName": account, "containerName": container});
+    let (clip, size) = (uri("seen/clip%20one.mp4"), uri("seen/gr%C3%B6%C3%9Fe%20%231.mp4"));
+    let mut open = named("seen");
+    open["accessType"] = "Blob".into();
+    let requests = [
+        (
+            "request.blob.metadata.create",
+            json!({"blobUri": clip, "blobMetadata": {"DepartmentCode": "news"}}),
+        ),
+        ("request.blob.copy", json!({"sourceUri": clip, "destinationUri": uri("seen/copy.mp4")})),
+        ("request.blob.tier.change", json!({"blobUri": size, "accessTier": "cool"})),
+        ("request.blob.delete", json!({"blobUri": uri("seen/gone.mp4")})),
+        ("request.blob.container.create", named("made")),
+        ("request.blob.container.create", named("short-lived")),
+        ("request.blob.container.delete", named("short-lived")),
+        ("request.blob.container.access.change", open),
+    ];
+    let until = Instant::now() + PATIENCE;
+    for (i, (event_type, data)) in requests.into_iter().enumerate() {
+        let event = json!([{
+            "id": format!("{account}-{i}"), "eventType": event_type, "dataVersion": "1.0", "data": data,
+        }]);
+        let deliver = || local.client.post(local.text("/processor")).body(event.to_string()).send();
+        let mut answer = deliver().await;
+        while answer.is_err() {
+            assert!(Instant::now() < until, "the processor did not start");
+            tokio::task::yield_now().await;
+            answer = deliver().await;
+        }
+        assert_eq!(answer.unwrap().status(), 200, "{event}");
+    }
+    serde_json::from_str(&run_client("seen.py", &["see"], &connection)).unwrap()
+}
+
+#[tokio::test]
+async fn the_official_client_sees_what_our_handlers_did_alike_in_azurite_and_locally() {
+    let (azurite, local) = (Azurite::start().await, Local::start(&["--without-processor"]));
+    let in_azurite = seen_after_requests(&local, ACCOUNT, &azurite.endpoint, KEY).await;
+    let (endpoint, key) = (local.text("/storage/0/blobEndpoint"), local.text("/storage/0/key"));
+    let locally = seen_after_requests(&local, "inbox", endpoint, key).await;
+    assert_eq!(in_azurite, locally);
+    let (before, news) = (json!({"Before": "yes"}), json!({"DepartmentCode": "news"}));
+    let blob = |metadata: &Value, tier: &str, copy: Value| json!({"metadata": metadata, "listed": metadata, "tier": tier, "copy": copy, "content": "moving pictures"});
+    let expected = json!({
+        "blobs": {
+            "clip one.mp4": blob(&news, "Hot", json!(null)),
+            "copy.mp4": blob(&news, "Hot", json!("success")),
+            "größe #1.mp4": blob(&before, "Cool", json!(null)),
+        },
+        "snapshots": [],
+        "access": "blob",
+        "gone": false,
+        "made": true,
+    });
+    assert_eq!(locally, expected);
 }

@@ -221,6 +221,28 @@ async fn a_blob_whose_copy_is_under_way_is_announced_when_it_has_ended() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn on_a_hierarchical_account_an_unfinished_blob_is_not_announced() {
+    let config = "[requests]\nannounce = \"ours\"\n";
+    let copy_takes = Duration::from_secs(3_600);
+    let hierarchical = &["archive"];
+    let world = World::with(Options { config, copy_takes, hierarchical, ..Options::default() }).await;
+    world.upload("inbox", "show-17", "clip.mp4", b"moving pictures").await;
+    let started = world.received("archive").len();
+    assert_eq!(world.deliver(copy("1").to_string()).await.status(), StatusCode::OK);
+    // Here storage reports the copy when it begins.
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    let reported = world.received("archive").split_off(started);
+    assert!(reported.iter().any(|(_, event)| event["data"]["api"] == "CopyBlob"), "{reported:?}");
+    assert_eq!(types(&world.answers()), ["response.acknowledge", "response.blob.copy.scheduled"]);
+    world.settled().await;
+    let answers = distinct(world.answers());
+    assert_eq!(
+        types(&answers),
+        ["response.acknowledge", "response.blob.copy.scheduled", "response.blob.created.success"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_completion_whose_context_is_out_of_reach_comes_again_until_it_can_be_told() {
     let world = world().await;
     let mut large = copy("1");

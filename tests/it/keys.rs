@@ -271,3 +271,20 @@ async fn a_reference_that_cannot_be_read_stops_the_start_and_is_named() {
         assert!(!error.contains("hush"), "{error}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_new_version_of_a_secret_is_used_once_the_vault_has_reported_it() {
+    let mut world = World::new().await;
+    world.set_secret("proxy-key", &development_key("proxy", "key1")).await;
+    world.restart_with(&config_with_reference("proxy", "proxy-key")).await.unwrap();
+    world.subscribe_to_vault().await;
+    assert_eq!(ask_for_container(&world, "proxy", "before").await, MADE);
+    roll(&world, "proxy", "key1").await.unwrap();
+    assert_eq!(ask_for_container(&world, "proxy", "between").await, FAILED);
+    world.set_secret("proxy-key", &world.cloud.blob_storage.account_key("proxy").unwrap()).await;
+    world.settled().await;
+    assert_eq!(ask_for_container(&world, "proxy", "after").await, MADE);
+    world.set_secret("of-somebody-else", "anything").await;
+    world.settled().await;
+    assert_eq!(ask_for_container(&world, "proxy", "still").await, MADE);
+}

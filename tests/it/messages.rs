@@ -3,6 +3,7 @@
 
 use http::StatusCode;
 use local_azure::blob_storage::NextCopy;
+use local_azure::ids::development_key;
 use serde_json::{Value, json};
 
 use crate::world::{Options, World, types};
@@ -271,6 +272,110 @@ async fn request_operation_cancel() {
     book.page("no blob", kind, blob(&format!("{INBOX}/show-17/nothing"))).await;
     book.page("neither", kind, json!({})).await;
     insta::assert_snapshot!(book.text());
+}
+
+#[tokio::test(start_paused = true)]
+async fn request_rollkey_storage() {
+    let mut book = Book::new("").await;
+    let kind = "request.rollkey.storage";
+    let roll = |account: &str, key: &str| json!({"account": account, "keyName": key});
+    let answers = book.page("good", kind, roll("proxy", "key2")).await;
+    assert_eq!(answers[1]["subject"], "/rollkey/success");
+    let answers = book.page("stranger", kind, roll("other", "key1")).await;
+    assert_eq!(answers[1]["subject"], "/rollkey/failure");
+    book.page("no key", kind, roll("proxy", "key3")).await;
+    book.page("no account", kind, json!({"keyName": "key1"})).await;
+    let storage = &book.world.cloud.blob_storage;
+    assert_ne!(storage.second_account_key("proxy").unwrap(), development_key("proxy", "key2"));
+    let rolled = storage.second_account_key("proxy");
+    book.page("good", kind, roll("proxy", "key2")).await;
+    let storage = &book.world.cloud.blob_storage;
+    assert_eq!(storage.second_account_key("proxy"), rolled, "a repeated request has rolled again");
+    insta::assert_snapshot!(book.text());
+}
+
+/// Names that something careless would mangle: in a URI, in a header, in a path, in XML, by normalization, by length.
+fn awkward_names() -> Vec<String> {
+    let names = [
+        "sp ace.mp4",
+        "a+b.mp4",
+        "50%25 of 100%.mp4",
+        "hash#1?query=&x=1.mp4",
+        "/leading",
+        "trailing/",
+        "double//slash",
+        "<a href=\"x\">&amp;.mp4",
+        "\u{e9}t\u{e9} NFC.mp4",
+        "e\u{301}te\u{301} NFD.mp4",
+        "日本語 𝄞.mp4",
+        "-rf --option",
+        "C:\\temp\\x.mp4",
+    ];
+    names.iter().map(|name| (*name).to_owned()).chain(["x".repeat(1_024)]).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_whose_url_is_longer_than_storage_takes_is_refused_in_words() {
+    let world = World::quiet().await;
+    let name = "ü".repeat(1_024);
+    world.upload("inbox", "show-17", &name, b"moving pictures").await;
+    let source = format!("{INBOX}/show-17/{}", "%C3%BC".repeat(1_024));
+    let data = json!({"sourceUri": source, "destinationUri": format!("{ARCHIVE}/show-17/short.mp4")});
+    let answers = world.ask("1", "request.blob.copy", data).await;
+    let failure = &answers[1]["data"];
+    assert_eq!(failure["logEventId"], 611_014);
+    let message = failure["logEventMessage"].as_str().unwrap();
+    assert!(message.ends_with("expected at most 2048"), "{message}");
+    let answers = world.ask("2", "request.blob.delete", json!({"blobUri": source})).await;
+    assert_eq!(types(&answers).last(), Some(&"response.blob.delete.success"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn names_of_all_kinds_work_in_every_message_in_both_directions() {
+    let config = "[requests]\nannounce = \"ours\"\nsas_seconds_max = 86400\n";
+    let world = World::with(Options { config, ..Options::default() }).await;
+    world.upload("inbox", "show-17", "clip.mp4", b"moving pictures").await;
+    for (i, name) in awkward_names().into_iter().enumerate() {
+        let encoded = percent_encoding::utf8_percent_encode(&name, percent_encoding::NON_ALPHANUMERIC);
+        let (first, second) = (format!("{ARCHIVE}/show/{encoded}"), format!("{ARCHIVE}/again/{encoded}"));
+        let steps = [
+            (
+                "request.blob.copy",
+                json!({"sourceUri": format!("{INBOX}/show-17/clip.mp4"), "destinationUri": first}),
+            ),
+            (
+                "request.blob.metadata.create",
+                json!({"blobUri": first, "blobMetadata": {"Nr": i.to_string()}}),
+            ),
+            ("request.blob.copy", json!({"sourceUri": first, "destinationUri": second})),
+            ("request.blob.tier.change", json!({"blobUri": first, "accessTier": "Archive"})),
+            ("request.blob.tier.change", json!({"blobUri": first, "accessTier": "Hot"})),
+            ("request.blob.sas-url.create", json!({"blobUri": second, "secToLive": 60})),
+            ("request.blob.delete", json!({"blobUri": first})),
+        ];
+        for (step, (event_type, mut data)) in steps.into_iter().enumerate() {
+            let before = world.answers().len();
+            data["operationContext"] = json!({"name": i, "step": step});
+            let answers = world.ask(&format!("{i}-{step}"), event_type, data).await.split_off(before);
+            assert!(!types(&answers).contains(&"response.failure"), "{name:?} {event_type}: {answers:?}");
+            for answer in &answers {
+                let Some(uri) = answer["data"]["blobUri"].as_str() else { continue };
+                let (_, path) = uri.split_once("/show/").or_else(|| uri.split_once("/again/")).unwrap();
+                let decoded = percent_encoding::percent_decode_str(path).decode_utf8().unwrap();
+                assert_eq!(decoded, name, "{answer}");
+            }
+            let last = answers.last().unwrap();
+            if event_type == "request.blob.copy" && step == 2 {
+                assert_eq!(last["data"]["blobMetadata"], json!({"Nr": i.to_string()}), "{name:?}");
+            }
+            if let Some(url) = last["data"]["sasUrl"].as_str() {
+                assert!(url.starts_with(&format!("{ARCHIVE}/again/")), "{url}");
+            }
+        }
+        let left = world.blobs("archive", "again").await.unwrap();
+        assert!(left.contains_key(&name), "{name:?} in {left:?}");
+        assert!(!world.blobs("archive", "show").await.unwrap().contains_key(&name), "{name:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

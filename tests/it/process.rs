@@ -224,8 +224,8 @@ impl Local {
     }
 }
 
-/// Runs a client's script with what it reads on standard input; it must end without an error.
-pub fn run_client(script: &str, arguments: &[&str], input: &str) {
+/// Runs a client's script with what it reads on standard input, and returns what it prints; it must end without an error.
+pub fn run_client(script: &str, arguments: &[&str], input: &str) -> String {
     let script = root().join("tests/clients").join(script);
     let mut child = Command::new(tool("python/bin/python"))
         .arg(&script)
@@ -237,8 +237,10 @@ pub fn run_client(script: &str, arguments: &[&str], input: &str) {
         .unwrap();
     std::io::Write::write_all(&mut child.stdin.take().unwrap(), input.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
-    let said = [output.stdout, output.stderr].concat();
-    assert!(output.status.success(), "{}:\n{}", script.display(), String::from_utf8_lossy(&said));
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    let complained = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}:\n{printed}{complained}", script.display());
+    printed
 }
 
 /// A short clip with picture and tone, made by ffmpeg.

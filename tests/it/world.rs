@@ -49,6 +49,8 @@ pub struct Options {
     pub copy_takes: Duration,
     /// What the encoder does.
     pub script: fn(&ScriptedOutput<'_>) -> Script,
+    /// Storage accounts with a hierarchical namespace.
+    pub hierarchical: &'static [&'static str],
     /// Whether Event Grid puts several events into one delivery.
     pub events_per_delivery: Option<u32>,
 }
@@ -59,6 +61,7 @@ impl Default for Options {
             config: "",
             copy_takes: Duration::from_secs(5),
             script: usual_script,
+            hierarchical: &[],
             events_per_delivery: None,
         }
     }
@@ -124,6 +127,7 @@ impl World {
             subscription: "sub".to_owned(),
             resource_group: "local".to_owned(),
             storage_accounts: ACCOUNTS.map(str::to_owned).to_vec(),
+            hierarchical_accounts: options.hierarchical.iter().map(|name| (*name).to_owned()).collect(),
             storage_accounts_per_page: NonZeroUsize::new(2).unwrap(),
             key_vault: "vault".to_owned(),
             media_accounts: REGIONS.map(|(region, account)| (region.to_owned(), account.to_owned())).to_vec(),

@@ -36,6 +36,8 @@ pub struct CloudSettings {
     pub resource_group: String,
     /// Names of storage accounts.
     pub storage_accounts: Vec<String>,
+    /// Those of them that have a hierarchical namespace.
+    pub hierarchical_accounts: Vec<String>,
     /// Storage accounts on one page of their list.
     pub storage_accounts_per_page: NonZeroUsize,
     /// The name of the Key Vault.
@@ -117,7 +119,10 @@ impl Cloud {
             subscription: settings.subscription.clone(),
             resource_group: settings.resource_group.clone(),
             accounts: accounts
-                .map(|name| AccountSettings { name: name.clone(), hierarchical_namespace: false })
+                .map(|name| AccountSettings {
+                    name: name.clone(),
+                    hierarchical_namespace: settings.hierarchical_accounts.contains(name),
+                })
                 .collect(),
             keep: settings.keep,
             copy_pace: settings.copy_pace,

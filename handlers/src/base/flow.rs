@@ -163,7 +163,7 @@ impl Flow<'_> {
             self.acknowledge(operation).await?;
         }
         let memory = data.as_ref().ok().and_then(|data| H::memory(data, &self.world.participants));
-        let said_before = self.recall(memory.as_deref(), operation).await;
+        let said_before = self.recall::<H>(memory.as_deref(), operation).await;
         let draft = match said_before {
             Some(draft) => draft,
             None => match self.answer::<H>(data, operation).await? {
@@ -181,8 +181,8 @@ impl Flow<'_> {
     }
 
     /// What was answered when the courier brought the event before.
-    async fn recall(&self, memory: Option<&str>, operation: &Operation) -> Option<Draft> {
-        let account = memory.filter(|_| operation.is_redelivered)?;
+    async fn recall<H: Handler>(&self, memory: Option<&str>, operation: &Operation) -> Option<Draft> {
+        let account = memory.filter(|_| operation.is_redelivered || H::RECALLS_ALWAYS)?;
         memory::recall(account, operation.id, &self.world.participants).await
     }
 

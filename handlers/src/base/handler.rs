@@ -57,6 +57,9 @@ pub trait Handler: 'static {
     /// Event types of what the platform reports about the work that is given away here, in the order it happens: their
     /// handlers publish the outcome. Empty when the answer is the outcome.
     const CONTINUES_WITH: &'static [&'static str] = &[];
+    /// Whether memory is asked before anything is done, also when the courier says that it brings the event for the first
+    /// time: for what must not happen twice at all.
+    const RECALLS_ALWAYS: bool = false;
 
     /// Does the work, or gives it away.
     fn handle(

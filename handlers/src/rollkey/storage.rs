@@ -98,6 +98,7 @@ impl Handler for RollkeyStorage {
 
     const ID: &'static str = "a128cf8f-0873-4877-a90f-b2a645c52ff9";
     const CLASS: &'static str = "RollkeyStorageHandler";
+    const RECALLS_ALWAYS: bool = true;
 
     fn memory(request: &Self::Event, _: &Participants) -> Option<String> {
         Some(request.account.clone())

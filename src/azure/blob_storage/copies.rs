@@ -23,6 +23,8 @@ use crate::clock;
 
 /// Where copies under watch are written down, in the container that is ours.
 const WATCHED: &str = "pending/";
+/// `x-ms-copy-source` takes a URL of up to 2 KiB ("Copy Blob"): a name of 1,024 characters fits unless most are escaped.
+const SOURCE_BYTES_MAX: usize = 2_048;
 /// More copies than this are not looked at in one round, in one account.
 const WATCHED_MAX: usize = 5_000;
 /// Looks at once.
@@ -101,11 +103,17 @@ impl BlobStorage {
     /// The URL storage reads a copy's source from: signed, unless the destination's key opens it too.
     async fn source_url(&self, copy: &CopyRequest<'_>) -> Result<Url, ParticipantError> {
         let account = self.account(&copy.source.container.account)?;
-        if copy.source.container.account == copy.destination.container.account && account.has_key() {
-            return Ok(self.blob(copy.source)?.url().clone());
-        }
         let mut url = self.blob(copy.source)?.url().clone();
-        url.set_query(Some(&self.signature(copy.source, COPY_LIFETIME).await?));
+        if copy.source.container.account != copy.destination.container.account || !account.has_key() {
+            url.set_query(Some(&self.signature(copy.source, COPY_LIFETIME).await?));
+        }
+        if url.as_str().len() > SOURCE_BYTES_MAX {
+            let bytes = url.as_str().len();
+            let message = format!(
+                "the URL of the copy's source has {bytes} bytes with its signature: expected at most {SOURCE_BYTES_MAX}"
+            );
+            return Err(ParticipantError::Rejected(message, None));
+        }
         Ok(url)
     }
 

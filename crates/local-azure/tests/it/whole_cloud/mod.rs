@@ -60,6 +60,7 @@ fn cloud(is_strict: bool) -> Cloud {
         subscription: "sub".to_owned(),
         resource_group: "group".to_owned(),
         storage_accounts: ["inbox", "archive", "proxy"].map(str::to_owned).to_vec(),
+        hierarchical_accounts: Vec::new(),
         storage_accounts_per_page: NonZeroUsize::new(2).unwrap(),
         key_vault: "vault01".to_owned(),
         media_accounts: Vec::new(),
