@@ -5,6 +5,7 @@ mod analysis;
 mod azurite;
 mod bad_input;
 mod clients;
+mod compat;
 mod context;
 mod delivery;
 mod demo;

@@ -15,10 +15,10 @@ macro_rules! log_events {
 }
 
 log_events! {
-    /// A request that no handler here takes, where the operator owns the topic.
-    UNHANDLED_EVENT_TYPE = 501002 "UnhandledEventGridEventType";
     /// A blob that is not there cannot be deleted.
     NO_SUCH_BLOB_TO_DELETE = 414000 "NoSuchBlobInBlobDeleteHandler";
+    /// A request that no handler here takes, where the operator owns the topic.
+    UNHANDLED_EVENT_TYPE = 501002 "UnhandledEventGridEventType";
     /// The event has no data.
     DATA_ABSENT = 502003 "FailedToDeserializeEventData";
     /// The event's data could not be read, or a handler failed in a way that has no number of its own.
@@ -87,8 +87,6 @@ log_events! {
     ENCODE_JOB_NOT_CANCELED = 551901 "MediaServicesV3JobNotCanceled";
     /// Storage did not change the tier.
     TIER_NOT_CHANGED = 611000 "FailedToChangeTierInStorageService";
-    /// A key of a storage account was not replaced.
-    KEY_NOT_ROLLED = 611901 "FailedToRegenerateStorageKey";
     /// Storage did not set the metadata.
     METADATA_NOT_SET = 611001 "FailedToSetMetadataInStorageService";
     /// A URI is no absolute URI of a blob in an account we may touch.
@@ -99,8 +97,6 @@ log_events! {
     BLOB_NOT_DELETED = 611004 "FailedToDeleteDueToStorageExceptionInStorageService";
     /// The destination's container could not be made.
     COPY_CONTAINER = 611007 "StorageServiceFailedCreatingTargetContainerForBlobCopy";
-    /// Whether a blob is there could not be found out.
-    BLOB_EXISTENCE = 611008 "FailedToCheckBlobExistenceDueToStorageExceptionInStorageService";
     /// Blobs could not be listed.
     BLOBS_NOT_LISTED = 611009 "FailedToListBlobsDueToStorageExceptionInStorageService";
     /// A blob's properties could not be read.
@@ -111,6 +107,8 @@ log_events! {
     COPY_NOT_STARTED = 611014 "FailedToCopyBlobInStorageService";
     /// A copy could not be stopped.
     COPY_NOT_ABORTED = 611900 "FailedToAbortCopyInStorageService";
+    /// A key of a storage account was not replaced.
+    KEY_NOT_ROLLED = 611901 "FailedToRegenerateStorageKey";
     /// A time is negative, or an end is not after its start; the cause of 551006, as the original had it.
     TIME_OUT_OF_RANGE = 652006 "TimeParameterOutOfRange";
 }

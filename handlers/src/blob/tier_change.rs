@@ -149,6 +149,7 @@ impl Handler for BlobTierChange {
 
     const ID: &'static str = "673572f4-1e57-4b32-a7e6-57ae433eb9c1";
     const CLASS: &'static str = "ChangeBlobTierHandler";
+    const CONTINUES_WITH: &'static [&'static str] = &["Microsoft.Storage.BlobTierChanged"];
 
     fn memory(request: &Self::Event, participants: &Participants) -> Option<String> {
         participants.account_of(request.blob_uri.as_str())
