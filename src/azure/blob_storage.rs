@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use azure_core::credentials::TokenCredential;
@@ -38,6 +39,8 @@ mod notes;
 const API_VERSION: &str = "2025-11-05";
 /// `x-ms-client-request-id` takes 1 KiB of visible ASCII and comes back with blob events.
 const CONTEXT_BYTES_MAX: usize = 1_024;
+/// An answer is remembered beside its publication, and must not hold that up.
+const REMEMBER_SECONDS_MAX: Duration = Duration::from_secs(3);
 /// Where contexts are kept in the account that the work is about: those that do not fit there, and those of copies.
 pub const CONTEXTS: &str = "gridwich-contexts";
 
@@ -259,7 +262,10 @@ impl Storage for BlobStorage {
         operation: OperationId,
         answer: &str,
     ) -> Result<(), ParticipantError> {
-        self.write_answer(account, operation, answer).await
+        let written = self.write_answer(account, operation, answer);
+        let written = tokio::time::timeout(REMEMBER_SECONDS_MAX, written).await;
+        written
+            .unwrap_or_else(|_| Err(ParticipantError::Unavailable("the memory of answers".to_owned(), None)))
     }
 
     async fn recall(

@@ -1,8 +1,10 @@
 //! Every message by itself, as golden transcripts: the good case, each failure it can have, and the same event delivered
 //! twice.
 
+use axum::extract::State;
 use http::StatusCode;
 use local_azure::blob_storage::NextCopy;
+use local_azure::faults::Fault;
 use local_azure::ids::development_key;
 use serde_json::{Value, json};
 
@@ -165,6 +167,71 @@ async fn request_blob_tier_change() {
     book.page("no blob", kind, json!({"blobUri": format!("{clip}x"), "accessTier": "Hot"})).await;
     book.page("no uri", kind, json!({"blobUri": "clip.mp4", "accessTier": "Hot"})).await;
     insta::assert_snapshot!(book.text());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_storage_out_of_reach_costs_each_request() {
+    let mut book = Book::new("").await;
+    let clip = json!({"blobUri": format!("{INBOX}/show-17/clip.mp4")});
+    let with = |member: &str, value: Value| {
+        let mut data = clip.clone();
+        data[member] = value;
+        data
+    };
+    let named = json!({"storageAccountName": "proxy", "containerName": "show-17"});
+    let copied = json!({
+        "sourceUri": format!("{INBOX}/show-17/clip.mp4"), "destinationUri": format!("{ARCHIVE}/show-17/clip.mp4"),
+    });
+    book.world.cloud.faults.storage.always(Fault::Refuse(StatusCode::SERVICE_UNAVAILABLE, None), |_| true);
+    for (event_type, data) in [
+        ("request.blob.metadata.create", with("blobMetadata", json!({"a": "1"}))),
+        ("request.blob.copy", copied),
+        ("request.blob.delete", clip.clone()),
+        ("request.blob.tier.change", with("accessTier", json!("Cool"))),
+        ("request.blob.analysis.create", clip.clone()),
+        ("request.blob.container.create", named.clone()),
+        ("request.blob.container.delete", named.clone()),
+        ("request.blob.container.access.change", named),
+        ("request.operation.cancel", clip.clone()),
+        ("request.rollkey.storage", json!({"account": "proxy", "keyName": "key2"})),
+    ] {
+        let answers = book.page(event_type, event_type, data).await;
+        assert!(answers.last().unwrap()["eventType"].as_str().unwrap().ends_with("failure"), "{answers:?}");
+    }
+    insta::assert_snapshot!(book.text());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_copy_with_another_checksum_than_its_source_has_failed() {
+    for (is_damaged, expected) in [(false, "response.blob.created.success"), (true, "response.failure")] {
+        let world = World::quiet().await;
+        world.upload("inbox", "show-17", "clip.mp4", b"moving pictures").await;
+        let storage = world.cloud.blob_storage.router();
+        let checksums = axum::middleware::map_response_with_state(
+            is_damaged,
+            |State(is_damaged): State<bool>, path: http::Uri, mut answer: axum::response::Response| async move {
+                let is_copy = path.path().starts_with("/archive/show-17/");
+                let md5 = if is_copy && is_damaged {
+                    "ZGFtYWdlZCBieSBjb3B5aQ=="
+                } else {
+                    "YXMgaXQgd2FzIHdyaXR0ZQ=="
+                };
+                answer.headers_mut().insert("content-md5", md5.parse().unwrap());
+                answer
+            },
+        );
+        world.network.connect(crate::world::STORAGE, storage.layer(checksums));
+        let data = json!({
+            "sourceUri": format!("{INBOX}/show-17/clip.mp4"),
+            "destinationUri": format!("{ARCHIVE}/show-17/clip.mp4"),
+        });
+        let answers = world.ask("1", "request.blob.copy", data).await;
+        let last = answers.last().unwrap();
+        assert_eq!(last["eventType"], expected);
+        if is_damaged {
+            assert_eq!(last["data"]["logEventId"], 513_901);
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -400,6 +467,8 @@ async fn what_storage_reports_is_announced_or_not() {
                 "subject": "/blobServices/default/containers/show-17/blobs/clip.mp4", "data": data,
             }]);
             let answers = book.hear(&event, "0").await;
+            book.world.replace_processor();
+            assert_eq!(book.hear(&event, "1").await, answers, "{event}");
             book.pages.push(format!("# {name} {event_type}\n{}", written(&answers, "  ")));
         }
     }
