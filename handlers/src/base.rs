@@ -1,8 +1,8 @@
 //! What is true of every handler: parse, acknowledge, run, publish, fail. No event type of its own but those two answers.
 
 pub use answer::{Answer, AnswerContract, Either, Kind, Never, ResponseData, Spoken};
-pub(crate) use carry::arrive;
 pub use carry::{Begun, begin, carry, has_begun};
+pub(crate) use carry::{arrive, is_ours};
 pub use dispatch::{Dispatcher, HandlerContract, Handling, Route, common_answers};
 pub use failure::{Failure, LogEvent};
 pub use flow::{Spans, Unsettled, World, refuse};

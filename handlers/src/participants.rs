@@ -8,8 +8,8 @@ pub use encoder::{ClipTimes, EncodeError, EncodeJob, Encoder, JobSnapshot, JobTi
 pub use key_roller::{KEY_NAMES, KeyRoller};
 pub use secrets::Secrets;
 pub use storage::{
-    BlobAddress, BlobProperties, ContainerAddress, CopyEnd, CopyRequest, CopyState, EndedCopy, Existence,
-    Kept, PublicAccess, RehydratePriority, SignedUrl, Storage, Tier, TierChange,
+    Before, BlobAddress, BlobProperties, ContainerAddress, CopyEnd, CopyRequest, CopyState, EndedCopy,
+    Existence, Kept, PublicAccess, RehydratePriority, Said, SignedUrl, Storage, Tier, TierChange,
 };
 
 mod analyzer;

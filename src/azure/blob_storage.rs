@@ -16,7 +16,7 @@ use gridwich_handlers::operation_context::{Carried, ContextReference, muted};
 use gridwich_handlers::operation_id::OperationId;
 use gridwich_handlers::participants::{
     BlobAddress, BlobProperties, ContainerAddress, CopyRequest, EndedCopy, Existence, Kept, ParticipantError,
-    PublicAccess, SignedUrl, Storage, TierChange,
+    PublicAccess, Said, SignedUrl, Storage, TierChange,
 };
 
 use self::account::{Account, Authority};
@@ -224,6 +224,7 @@ impl Storage for BlobStorage {
         container: &ContainerAddress,
         operation: OperationId,
     ) -> Result<Existence, ParticipantError> {
+        containers::refuse_own(container)?;
         self.make_container(container, operation).await
     }
 
@@ -260,9 +261,10 @@ impl Storage for BlobStorage {
         &self,
         account: &str,
         operation: OperationId,
-        answer: &str,
-    ) -> Result<(), ParticipantError> {
-        let written = self.write_answer(account, operation, answer);
+        said: Said,
+        text: &str,
+    ) -> Result<Option<String>, ParticipantError> {
+        let written = self.write_said(account, operation, said, text);
         let written = tokio::time::timeout(REMEMBER_SECONDS_MAX, written).await;
         written
             .unwrap_or_else(|_| Err(ParticipantError::Unavailable("the memory of answers".to_owned(), None)))
@@ -272,8 +274,9 @@ impl Storage for BlobStorage {
         &self,
         account: &str,
         operation: OperationId,
+        said: Said,
     ) -> Result<Option<String>, ParticipantError> {
-        match self.read(&self.answered(account, operation)?).await {
+        match self.read(&self.said(account, operation, said)?).await {
             Ok(text) => Ok(Some(text)),
             Err(ParticipantError::NotFound(..)) => Ok(None),
             Err(error) => Err(error),

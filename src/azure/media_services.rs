@@ -319,12 +319,16 @@ impl Encoder for MediaServices {
     }
 
     async fn cancel(&self, job: &str, transform: Option<&str>) -> Result<(), ParticipantError> {
+        let mut trouble = None;
         for account in &self.accounts {
-            if let Some((ticket, state)) = account.find(job, transform).await? {
-                return account.cancel(&ticket, &state).await;
+            match account.find(job, transform).await {
+                Ok(Some((ticket, state))) => return account.cancel(&ticket, &state).await,
+                Ok(None) => {}
+                // It may be in another region.
+                Err(error) => trouble = trouble.or(Some(error)),
             }
         }
-        Err(ParticipantError::NotFound(format!("the job {job:?}"), None))
+        Err(trouble.unwrap_or_else(|| ParticipantError::NotFound(format!("the job {job:?}"), None)))
     }
 
     async fn job(&self, ticket: &JobTicket) -> Result<JobSnapshot, ParticipantError> {

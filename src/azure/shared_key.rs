@@ -69,7 +69,7 @@ fn string_to_sign(account: &str, method: Method, headers: &Headers, length: u64,
     text.push('\n');
     let mut ms_headers =
         headers.iter().filter(|(name, _)| name.as_str().starts_with("x-ms-")).collect::<Vec<_>>();
-    ms_headers.sort_by_key(|(name, _)| name.as_str());
+    ms_headers.sort_by_cached_key(|(name, _)| in_azures_order(name.as_str()));
     for (name, value) in ms_headers {
         text.push_str(&format!("{}:{}\n", name.as_str(), value.as_str().trim()));
     }
@@ -82,9 +82,21 @@ fn string_to_sign(account: &str, method: Method, headers: &Headers, length: u64,
     text
 }
 
+/// Azure sorts names as its own platform compares text: an underscore comes before digits and letters.
+fn in_azures_order(name: &str) -> Vec<u8> {
+    name.bytes().map(|byte| if byte == b'_' { 0 } else { byte }).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn underscores_come_before_digits_and_letters() {
+        let mut names = ["x-ms-meta-i0", "x-ms-meta-i_", "x-ms-meta-foo2_bar", "x-ms-meta-foo_bar"];
+        names.sort_by_cached_key(|name| in_azures_order(name));
+        assert_eq!(names, ["x-ms-meta-foo_bar", "x-ms-meta-foo2_bar", "x-ms-meta-i_", "x-ms-meta-i0"]);
+    }
 
     #[test]
     fn a_listing_is_signed_as_documented() {

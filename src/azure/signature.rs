@@ -1,4 +1,5 @@
-//! Read-only signatures for blobs that storage has to fetch itself. Not for requestors: nothing of this is ever published.
+//! Read-only signatures for blobs: for storage, which has to fetch a copy's source itself, and for requestors, where the
+//! operator allows it. Not who gets one.
 
 use azure_core::credentials::Secret as AzureSecret;
 use azure_core::hmac::hmac_sha256;

@@ -36,6 +36,8 @@ const BLOCK_BYTES_MAX: u64 = 1024 * 1024;
 const SEND_BUFFER_BYTES: u32 = 64 * 1024;
 /// What hyper may hold back; a block is larger, so it asks for one at a time.
 const HTTP_BUFFER_BYTES: usize = 16 * 1024;
+/// How long to rest when a connection cannot be accepted.
+const ACCEPT_REST: Duration = Duration::from_millis(20);
 /// libcurl has one connection open, and another for a moment when it breaks off.
 const CONNECTIONS_MAX: usize = 8;
 /// libcurl sends its request at once.
@@ -120,9 +122,13 @@ impl RangeServer {
         loop {
             tokio::select! {
                 accepted = self.listener.accept(), if connections.len() < CONNECTIONS_MAX => {
-                    // A connection that broke before it was accepted is nobody's loss.
-                    if let Ok((stream, _)) = accepted {
-                        connections.spawn(converse(stream, Arc::clone(&self.state)));
+                    match accepted {
+                        Ok((stream, _)) => {
+                            connections.spawn(converse(stream, Arc::clone(&self.state)));
+                        }
+                        // A connection that broke before it was accepted is nobody's loss; a machine without descriptors
+                        // needs a rest.
+                        Err(_) => tokio::time::sleep(ACCEPT_REST).await,
                     }
                 }
                 Some(_) = connections.join_next() => {}

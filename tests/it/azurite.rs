@@ -108,7 +108,11 @@ impl Transcript<'_> {
 
     async fn look(&mut self, container: &str, name: &str) {
         let answer = self.storage.properties(&self.blob(container, name)).await;
-        let answer = answer.map(|found| (found.bytes, found.metadata, found.copy));
+        let answer = answer.map(|mut found| {
+            // Differs from note to note, and is copied with them.
+            found.metadata.remove("attempt");
+            (found.bytes, found.metadata, found.copy)
+        });
         self.note(&format!("properties {container}/{name}"), &answer);
     }
 
@@ -195,6 +199,10 @@ impl Transcript<'_> {
         let reference = self.reference("1");
         for _ in 0..2 {
             let kept = self.storage.keep_context(&reference, text, "\"0x8D1\"").await;
+            let kept = kept.map(|kept| match kept {
+                Kept::Now => "now".to_owned(),
+                Kept::Before(before) => before.about,
+            });
             self.note("keep", &kept);
         }
         let found = self.storage.kept_context(&reference).await;

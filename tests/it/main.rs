@@ -15,6 +15,7 @@ mod kills;
 mod messages;
 mod metadata;
 mod mixed;
+mod overlap;
 mod process;
 mod sagas;
 mod schemas;

@@ -188,13 +188,20 @@ impl World {
         *self.app.lock().unwrap_or_else(PoisonError::into_inner) = app;
     }
 
-    /// Lets the processor look once after copies under way.
+    /// Lets the processor look after copies under way, as often and as long as it takes for all to be told.
     pub async fn watch_copies(&self) {
+        for _ in 0..2 {
+            self.look_after_copies().await;
+            self.settled().await;
+        }
+    }
+
+    /// Lets the processor look once after copies under way.
+    pub async fn look_after_copies(&self) {
         let watch = self.app.lock().unwrap_or_else(PoisonError::into_inner).copy_watch.clone();
         if let Some(watch) = watch {
             watch.look().await;
         }
-        self.settled().await;
     }
 
     /// Starts another processor, with this configuration, in place of the one that runs.
@@ -265,6 +272,12 @@ impl World {
             blobs.insert(name, (storage.properties(&blob).await.unwrap().metadata, tier));
         }
         Some(blobs)
+    }
+
+    /// Puts a blob there, and does not wait until anybody has heard of it.
+    pub async fn upload_at_once(&self, account: &str, container: &str, name: &str, content: &'static [u8]) {
+        let content = Bytes::from_static(content);
+        self.cloud.blob_storage.write(account, container, name, content, "video/mp4").await.unwrap();
     }
 
     /// Publishes a request as an orchestrator would.
@@ -362,7 +375,8 @@ fn start(config: &Config, network: &Arc<Network>) -> App {
     app
 }
 
-fn address(account: &str, container: &str, name: &str) -> BlobAddress {
+/// A blob by where it is.
+pub fn address(account: &str, container: &str, name: &str) -> BlobAddress {
     let container = ContainerAddress { account: account.to_owned(), container: container.to_owned() };
     BlobAddress { container, name: name.to_owned() }
 }

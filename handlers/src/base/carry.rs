@@ -4,7 +4,7 @@ use super::failure::Failure;
 use super::handler::{Recovered, Step, storage_of};
 use super::log_events;
 use crate::operation_context::{Arrived, Carried, ContextReference, OperationContext, Stamp, read, write};
-use crate::participants::{Announce, Kept, Participants, Storage};
+use crate::participants::{Announce, Before, Kept, Participants, Storage};
 
 /// The context as it travels in a field of `bytes_max` bytes; what does not fit is kept in `account`, and a reference
 /// travels instead.
@@ -30,7 +30,7 @@ pub async fn begin(step: &Step<'_>, account: &str, about: &str) -> Result<Begun,
     let kept = step.storage()?.keep_context(&note, context.as_str(), about).await;
     let before = match kept.map_err(Failure::of(log_events::CONTEXT_NOT_KEPT))? {
         Kept::Now => None,
-        Kept::Before(about) => Some(about),
+        Kept::Before(before) => Some(before),
     };
     Ok(Begun { note, before })
 }
@@ -53,7 +53,7 @@ pub struct Begun {
     /// Where the note is.
     pub note: ContextReference,
     /// What it said, if it was there already.
-    pub before: Option<String>,
+    pub before: Option<Before>,
 }
 
 impl Begun {
@@ -70,6 +70,15 @@ fn fitting(step: &Step<'_>, bytes_max: usize) -> Option<Carried> {
     let context = operation.context.as_ref().unwrap_or(&empty);
     let stamp = Stamp { operation: Some(operation.id), trace: operation.trace.clone() };
     write(context, &stamp, bytes_max).ok()
+}
+
+/// Whether what came back with a completion is of an operation of ours, wherever its context is.
+pub(crate) fn is_ours(carried: &str) -> bool {
+    match read(carried) {
+        Arrived::Context(_, stamp) => stamp.operation.is_some(),
+        Arrived::Reference(..) => true,
+        Arrived::Foreign(_) => false,
+    }
 }
 
 /// Reads a context that came back with a completion, fetching it from where it was kept if need be.

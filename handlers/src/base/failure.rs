@@ -39,6 +39,8 @@ pub struct Failure {
     pub is_reported: bool,
     /// Whether the same may succeed later.
     pub is_passing: bool,
+    /// Whether nothing is to be said yet: the event is to come again.
+    pub comes_again: bool,
     /// The operation that failed, where that is known although its context is not.
     pub operation: Option<OperationId>,
     pub(super) source: Option<Arc<dyn Error + Send + Sync>>,
@@ -48,12 +50,25 @@ impl Failure {
     /// A failure that we found.
     pub fn new(log_event: LogEvent, message: impl Into<String>) -> Self {
         let message = fit_for_strangers(&message.into(), MESSAGE_CHARACTERS_MAX);
-        Self { log_event, message, is_reported: false, is_passing: false, operation: None, source: None }
+        Self {
+            log_event,
+            message,
+            is_reported: false,
+            is_passing: false,
+            comes_again: false,
+            operation: None,
+            source: None,
+        }
     }
 
     /// A failure that the outside system reported.
     pub fn reported(log_event: LogEvent, message: impl Into<String>) -> Self {
         Self { is_reported: true, ..Self::new(log_event, message) }
+    }
+
+    /// Not a failure: what became of the request will be known when the event comes again.
+    pub fn not_yet(log_event: LogEvent, message: impl Into<String>) -> Self {
+        Self { is_passing: true, comes_again: true, ..Self::new(log_event, message) }
     }
 
     /// Turns a participant's answer into a failure with a number.

@@ -13,13 +13,14 @@ use uuid::Uuid;
 use super::answer::{Kind, ResponseData, Spoken, to_json};
 use super::failure::{Failure, HandlerName, RequestName};
 use super::handler::{EventData, Handler, Operation, Recovered, Step};
+use super::log_events;
+use super::memory::Memory;
 use super::publish::{Draft, PublishError, Publisher};
 use super::read::{read, unwrap_text};
-use super::{log_events, memory};
 use crate::event::{Event, TraceParent};
 use crate::operation_context::{OperationContext, member};
 use crate::operation_id::OperationId;
-use crate::participants::Participants;
+use crate::participants::{Participants, Said};
 
 /// What starts the event type of everything a requestor asks for.
 pub(super) const REQUEST_PREFIX: &str = "request.";
@@ -61,8 +62,8 @@ pub enum Unsettled {
     /// Something could not be published.
     #[error(transparent)]
     Unpublished(#[from] PublishError),
-    /// A completion cannot be told truthfully now: someone who knows more is out of reach.
-    #[error("the completion cannot be told yet: {0}")]
+    /// What became of it cannot be told truthfully now: someone who knows more is out of reach, or still at work.
+    #[error("what became of it cannot be told yet: {0}")]
     Unknown(String),
 }
 
@@ -163,27 +164,25 @@ impl Flow<'_> {
             self.acknowledge(operation).await?;
         }
         let memory = data.as_ref().ok().and_then(|data| H::memory(data, &self.world.participants));
-        let said_before = self.recall::<H>(memory.as_deref(), operation).await;
-        let draft = match said_before {
+        let memory = memory.map(|account| self.memory(account, operation));
+        let said_before = match &memory {
+            Some(memory) if operation.is_redelivered || H::RECALLS_ALWAYS => memory.recall().await,
+            _ => Ok(None),
+        };
+        let draft = match said_before.map_err(|error| Unsettled::Unknown(error.to_string()))? {
             Some(draft) => draft,
-            None => match self.answer::<H>(data, operation).await? {
-                Some(draft) => draft,
-                None => return Ok(()),
+            None => match (self.answer::<H>(data, operation).await?, &memory) {
+                (None, _) => return Ok(()),
+                (Some(draft), None) => draft,
+                (Some(draft), Some(memory)) => memory.remember(draft).await,
             },
         };
-        let remembered = async {
-            if let Some(account) = &memory {
-                memory::remember(account, operation.id, &draft, &self.world.participants).await;
-            }
-        };
-        let ((), published) = futures_util::join!(remembered, self.publish(draft.clone(), operation));
-        Ok(published?)
+        Ok(self.publish(draft, operation).await?)
     }
 
-    /// What was answered when the courier brought the event before.
-    async fn recall<H: Handler>(&self, memory: Option<&str>, operation: &Operation) -> Option<Draft> {
-        let account = memory.filter(|_| operation.is_redelivered || H::RECALLS_ALWAYS)?;
-        memory::recall(account, operation.id, &self.world.participants).await
+    fn memory(&self, account: String, operation: &Operation) -> Memory<'_> {
+        let said = if self.is_request() { Said::Answer } else { Said::End };
+        Memory { account, operation: operation.id, said, participants: &self.world.participants }
     }
 
     /// Runs the handler, and forms what there is to say.
@@ -200,7 +199,7 @@ impl Flow<'_> {
         match answer {
             Ok(response) => Ok(response.answer().map(|spoken| self.success(spoken, operation))),
             // The work is over whether or not we can look: saying that it failed would be untrue.
-            Err(failure) if failure.is_passing && !self.is_request() => {
+            Err(failure) if failure.comes_again || (failure.is_passing && !self.is_request()) => {
                 Err(Unsettled::Unknown(failure.message))
             }
             Err(failure) if H::Event::IS_INTERIM => {

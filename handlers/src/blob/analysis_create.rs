@@ -109,11 +109,7 @@ fn not_analyzed(error: AnalyzeError) -> Failure {
         AnalyzeError::NoProgram(message) => Failure::new(log_events::ANALYSIS_PROGRAM, message),
         AnalyzeError::NotRead(error) => Failure::of(log_events::BLOB_RANGE)(error),
         AnalyzeError::BeyondBounds(message) => Failure::new(log_events::ANALYSIS_BEYOND_BOUNDS, message),
-        AnalyzeError::Busy(message) => {
-            let mut failure = Failure::new(log_events::ANALYSIS_BEYOND_BOUNDS, message);
-            failure.is_passing = true;
-            failure
-        }
+        AnalyzeError::Busy(message) => Failure::not_yet(log_events::ANALYSIS_BEYOND_BOUNDS, message),
         AnalyzeError::NoReport(message) => Failure::new(log_events::ANALYSIS_REPORT, message),
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::base::lenient::null_as_default;
-use crate::base::{Answer, EventData, Failure, Handler, Recovered, Step, arrive, log_events};
+use crate::base::{Answer, EventData, Failure, Handler, Recovered, Step, arrive, is_ours, log_events};
 use crate::participants::{BlobProperties, CopyState, ParticipantError, Participants};
 use crate::resource_uri::ResourceUri;
 
@@ -26,8 +26,9 @@ pub struct BlobCreatedEvent {
     url: ResourceUri,
 }
 
-/// The call that makes an empty file on an account with a hierarchical namespace, long before it is complete.
-const UNFINISHED: &str = "CreateFile";
+/// The calls that make an empty file, or part of one, on an account with a hierarchical namespace, long before it is
+/// complete.
+const UNFINISHED: [&str; 3] = ["CreateFile", "SftpCreate", "SftpWrite"];
 /// The call that makes a copy.
 const COPIED: &str = "CopyBlob";
 
@@ -86,6 +87,14 @@ impl Handler for BlobCreated {
 
     const ID: &'static str = "9d87e668-8d8c-4dd7-a7e2-b84ff6a53784";
     const CLASS: &'static str = "BlobCreatedHandler";
+    /// The watch over copies may have told the end already.
+    const RECALLS_ALWAYS: bool = true;
+
+    /// Only ends that the watch over copies might tell, too, need to be remembered.
+    fn memory(event: &Self::Event, participants: &Participants) -> Option<String> {
+        let is_told_twice = event.api == COPIED && is_ours(&event.client_request_id);
+        is_told_twice.then(|| participants.account_of(event.url.as_str())).flatten()
+    }
 
     async fn recover(
         event: &Self::Event,
@@ -96,11 +105,11 @@ impl Handler for BlobCreated {
     }
 
     async fn handle(event: Self::Event, step: &Step<'_>) -> Result<Self::Response, Failure> {
-        if event.api == UNFINISHED {
+        if UNFINISHED.contains(&event.api.as_str()) {
             return Ok(None);
         }
         let url = event.url.clone();
-        let announced = announced(event.url, step).await;
+        let announced = announced(event.url, event.api == COPIED, step).await;
         if event.api == COPIED && announced.as_ref().err().is_none_or(|failure| !failure.is_passing) {
             forget(&url, step).await;
         }
@@ -108,8 +117,13 @@ impl Handler for BlobCreated {
     }
 }
 
-/// What there is to say of a blob once no copy onto it is under way any more.
-pub(super) async fn announced(url: ResourceUri, step: &Step<'_>) -> Result<BlobCreatedSuccess, Failure> {
+/// What there is to say of a blob once no copy onto it is under way any more. Whether it is a copy, and not something that
+/// somebody wrote there, decides whether the copy's fate is its own.
+pub(super) async fn announced(
+    url: ResourceUri,
+    is_copy: bool,
+    step: &Step<'_>,
+) -> Result<BlobCreatedSuccess, Failure> {
     let properties = match look(&url, step).await {
         Ok(properties) => Some(properties),
         Err(error) if error.is_passing() => return Err(Failure::of(log_events::BLOB_PROPERTIES)(error)),
@@ -119,13 +133,13 @@ pub(super) async fn announced(url: ResourceUri, step: &Step<'_>) -> Result<BlobC
             None
         }
     };
-    if let Some(properties) = &properties {
+    if let Some(properties) = properties.as_ref().filter(|_| is_copy) {
         verify_copy(&url, properties, step).await?;
     }
     Ok(BlobCreatedSuccess { blob_uri: url, blob_metadata: properties.map(|properties| properties.metadata) })
 }
 
-/// The end of the copy has been heard of. If that cannot be written down, the watch hears of it once more.
+/// The end of the copy has been heard of. If that cannot be written down, the watch tells it once more, from memory.
 async fn forget(url: &ResourceUri, step: &Step<'_>) {
     let Some(storage) = step.participants.storage.as_deref() else { return };
     let Ok(blob) = storage.locate(url.as_str()) else { return };

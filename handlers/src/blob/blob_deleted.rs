@@ -47,7 +47,7 @@ impl EventData for BlobDeletedEvent {
 #[schemars(title = "response.blob.delete.success")]
 pub struct BlobDeleteSuccess {
     /// As storage spells it.
-    blob_uri: ResourceUri,
+    pub(super) blob_uri: ResourceUri,
 }
 
 impl Answer for BlobDeleteSuccess {

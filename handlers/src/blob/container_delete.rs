@@ -76,10 +76,14 @@ impl Handler for BlobContainerDelete {
         match storage.container_etag(&container).await {
             Ok(etag) => {
                 let begun = begin(step, &container.account, &etag).await?;
-                // One that differs from what was to be deleted has been made since.
-                if begun.before.is_none_or(|noted| noted == etag) {
-                    delete(&container, step).await?;
+                // Whether it is the one that was to be deleted, or another in its place, cannot be told.
+                if begun.before.is_some_and(|before| before.about != etag) {
+                    let name = &container.container;
+                    let message =
+                        format!("the container {name:?} has been changed since it was to be deleted");
+                    return Err(Failure::new(log_events::CONTAINER_NOT_DELETED, message));
                 }
+                delete(&container, step).await?;
             }
             // Only who began to delete it can know that it was there.
             Err(ParticipantError::NotFound(..)) if has_begun(step, &container.account).await? => {}

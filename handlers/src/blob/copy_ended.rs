@@ -54,6 +54,12 @@ impl Handler for CopyEnded {
 
     const ID: &'static str = BlobCreated::ID;
     const CLASS: &'static str = BlobCreated::CLASS;
+    /// Storage may have told the end already, and what has become of the blob since is another story.
+    const RECALLS_ALWAYS: bool = true;
+
+    fn memory(event: &Self::Event, participants: &Participants) -> Option<String> {
+        participants.account_of(event.url.as_str())
+    }
 
     async fn recover(
         event: &Self::Event,
@@ -65,7 +71,7 @@ impl Handler for CopyEnded {
 
     async fn handle(event: Self::Event, step: &Step<'_>) -> Result<Self::Response, Failure> {
         let became = match event.end {
-            CopyEnd::Succeeded => return announced(event.url, step).await,
+            CopyEnd::Succeeded => return announced(event.url, true, step).await,
             CopyEnd::Failed => format!("failed: {}", event.reason),
             CopyEnd::Aborted => "was aborted".to_owned(),
             CopyEnd::Replaced => "was overtaken: something else has been written there".to_owned(),

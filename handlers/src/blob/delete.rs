@@ -6,7 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::base::{Answer, EventData, Failure, Handler, Kind, Step, begin, has_begun, log_events};
+use super::blob_deleted::BlobDeleteSuccess;
+use crate::base::{Answer, Either, EventData, Failure, Handler, Kind, Step, begin, has_begun, log_events};
 use crate::operation_context::OperationContext;
 use crate::participants::{ParticipantError, Participants};
 use crate::resource_uri::ResourceUri;
@@ -43,7 +44,7 @@ impl EventData for BlobDeleteRequest {
 pub struct BlobDeleteScheduled {
     /// As requested.
     blob_uri: ResourceUri,
-    /// The blob's metadata as it was; empty when it had none, and in repetitions of a request that has been carried out.
+    /// The blob's metadata as it was; empty when it had none.
     blob_metadata: BTreeMap<String, String>,
 }
 
@@ -67,7 +68,7 @@ pub struct BlobDelete;
 
 impl Handler for BlobDelete {
     type Event = BlobDeleteRequest;
-    type Response = BlobDeleteScheduled;
+    type Response = Either<BlobDeleteScheduled, BlobDeleteSuccess>;
 
     const ID: &'static str = "13244CB5-64F7-4C64-87B7-D7B0001E028F";
     const CLASS: &'static str = "BlobDeleteHandler";
@@ -82,15 +83,14 @@ impl Handler for BlobDelete {
         let blob = storage.locate(request.blob_uri.as_str());
         let blob = blob.map_err(Failure::of(log_events::DELETE_URI_INVALID))?;
         let account = &blob.container.account;
-        let gone = |request: BlobDeleteRequest| BlobDeleteScheduled {
-            blob_uri: request.blob_uri,
-            blob_metadata: BTreeMap::new(),
-        };
+        // Storage may have told somebody else, or us before; the id is the same.
+        let gone =
+            |request: BlobDeleteRequest| Ok(Either::Other(BlobDeleteSuccess { blob_uri: request.blob_uri }));
         let found = match storage.properties(&blob).await {
             // Only who began to delete it can know that it was there.
             Err(missing @ ParticipantError::NotFound(..)) => {
                 return if has_begun(step, account).await? {
-                    Ok(gone(request))
+                    gone(request)
                 } else {
                     Err(Failure::of(log_events::NO_SUCH_BLOB_TO_DELETE)(missing))
                 };
@@ -98,16 +98,23 @@ impl Handler for BlobDelete {
             found => found.map_err(Failure::of(log_events::BLOB_PROPERTIES))?,
         };
         let begun = begin(step, account, &found.etag).await?;
-        if begun.before.as_ref().is_some_and(|etag| *etag != found.etag) {
+        match &begun.before {
             // What was to be deleted has been; this is another blob in its place.
-            return Ok(gone(request));
+            Some(before) if found.created > before.noted => return gone(request),
+            Some(before) if found.etag != before.about => {
+                let message = format!("{} has been changed since it was to be deleted", request.blob_uri);
+                return Err(Failure::new(log_events::BLOB_NOT_DELETED, message));
+            }
+            Some(_) | None => {}
         }
         let carried = begun.carried(step, storage.context_bytes_max());
         match storage.delete(&blob, &found.etag, &carried).await {
-            // A repeated try of ours finds nothing left.
-            Ok(()) | Err(ParticipantError::NotFound(..)) => {}
+            Ok(()) => {}
+            // A repeated try of ours finds nothing left, or somebody else was faster.
+            Err(ParticipantError::NotFound(..)) => return gone(request),
             Err(error) => return Err(Failure::of(log_events::BLOB_NOT_DELETED)(error)),
         }
-        Ok(BlobDeleteScheduled { blob_uri: request.blob_uri, blob_metadata: found.metadata })
+        let (blob_uri, blob_metadata) = (request.blob_uri, found.metadata);
+        Ok(Either::One(BlobDeleteScheduled { blob_uri, blob_metadata }))
     }
 }

@@ -5,9 +5,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::base::{Answer, EventData, Failure, Handler, Step, log_events};
+use crate::base::{Answer, EventData, Failure, Handler, Step, begin, has_begun, log_events};
 use crate::operation_context::OperationContext;
-use crate::participants::{CopyState, ParticipantError};
+use crate::participants::{CopyState, ParticipantError, Participants};
 use crate::resource_uri::ResourceUri;
 
 /// What to stop: either a job by its name, or a copy by its destination.
@@ -71,6 +71,10 @@ impl Handler for OperationCancel {
     const ID: &'static str = "0ae69203-bffd-48de-a74c-b99bdcb830c4";
     const CLASS: &'static str = "OperationCancelHandler";
 
+    fn memory(request: &Self::Event, participants: &Participants) -> Option<String> {
+        participants.account_of(request.blob_uri.as_ref()?.as_str())
+    }
+
     async fn handle(request: Self::Event, step: &Step<'_>) -> Result<Self::Response, Failure> {
         match (&request.workflow_job_name, &request.blob_uri) {
             (Some(job), None) => cancel_job(job, request.transform_name.as_deref(), step).await?,
@@ -98,12 +102,28 @@ async fn abort_copy(uri: &ResourceUri, step: &Step<'_>) -> Result<(), Failure> {
     let storage = step.storage()?;
     let not_aborted = || Failure::of(log_events::COPY_NOT_ABORTED);
     let destination = storage.locate(uri.as_str()).map_err(not_aborted())?;
+    let account = &destination.container.account;
     let found = storage.properties(&destination).await.map_err(not_aborted())?;
-    match (found.copy, found.copy_id) {
+    match (&found.copy, &found.copy_id) {
         (Some(CopyState::Pending), Some(id)) => {
-            storage.abort_copy(&destination, &id).await.map_err(not_aborted())
+            let begun = begin(step, account, id).await?;
+            // What this request was to stop is over; another copy is none of its business.
+            if begun.before.is_some_and(|before| before.about != *id) {
+                return Ok(());
+            }
+            match storage.abort_copy(&destination, id).await {
+                Err(conflict @ ParticipantError::Conflict(..)) => {
+                    // A try whose answer was lost has stopped it already.
+                    let found = storage.properties(&destination).await.map_err(not_aborted())?;
+                    let is_stopped =
+                        found.copy == Some(CopyState::Aborted) && found.copy_id.as_ref() == Some(id);
+                    if is_stopped { Ok(()) } else { Err(not_aborted()(conflict)) }
+                }
+                aborted => aborted.map_err(not_aborted()),
+            }
         }
         (Some(CopyState::Aborted), _) => Ok(()),
+        _ if has_begun(step, account).await? => Ok(()),
         _ => {
             let message = format!("no copy to {uri} is under way");
             Err(Failure::new(log_events::NOTHING_TO_CANCEL, message))

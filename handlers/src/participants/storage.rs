@@ -42,6 +42,8 @@ pub struct BlobProperties {
     pub metadata: BTreeMap<String, String>,
     /// When it was last written, in seconds since 1970.
     pub last_modified: i64,
+    /// When it came to be, in seconds since 1970.
+    pub created: i64,
     /// The checksum that was given with its content, as Base64; many blobs have none.
     pub content_md5: Option<String>,
     /// The state of the last copy onto this blob, if it was ever a copy.
@@ -111,8 +113,28 @@ pub enum Existence {
 pub enum Kept {
     /// It is there from now on.
     Now,
-    /// It was there, and said this.
-    Before(String),
+    /// It was there.
+    Before(Before),
+}
+
+/// A note that was there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Before {
+    /// What it said.
+    pub about: String,
+    /// When it was written, in seconds since 1970.
+    pub noted: i64,
+    /// How long ago that is, in seconds.
+    pub seconds_ago: u64,
+}
+
+/// What is remembered of an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// What the request was answered.
+    Answer,
+    /// How work that went on by itself ended.
+    End,
 }
 
 /// Who may read a container without any right of their own.
@@ -316,17 +338,22 @@ pub trait Storage: Send + Sync {
         about: &str,
     ) -> Result<Kept, ParticipantError>;
 
-    /// Writes down what an operation was answered; what stands there first stays.
+    /// Writes down what was said of an operation. What stands there first stays, and is returned.
     async fn remember(
         &self,
         account: &str,
         operation: OperationId,
-        answer: &str,
-    ) -> Result<(), ParticipantError>;
+        said: Said,
+        text: &str,
+    ) -> Result<Option<String>, ParticipantError>;
 
     /// What was written down.
-    async fn recall(&self, account: &str, operation: OperationId)
-    -> Result<Option<String>, ParticipantError>;
+    async fn recall(
+        &self,
+        account: &str,
+        operation: OperationId,
+        said: Said,
+    ) -> Result<Option<String>, ParticipantError>;
 
     /// Whether an operation's context is kept.
     async fn has_context(&self, reference: &ContextReference) -> Result<bool, ParticipantError>;

@@ -88,6 +88,9 @@ impl Answer for RollkeyStorageFailure {
     }
 }
 
+/// Whoever began to replace a key has ended by then: finding the account may take a minute, replacing the key less.
+const ROLL_SECONDS_MAX: u64 = 300;
+
 /// Has the key replaced, once: rolling twice would take away a key that somebody may just have fetched. That is why it is
 /// noted in the account before, and why the account must be one of those that are configured.
 pub struct RollkeyStorage;
@@ -111,6 +114,7 @@ impl Handler for RollkeyStorage {
         };
         let RollkeyStorageRequest { account, key_name, .. } = request;
         Ok(match roll(roller, &account, &key_name, step).await {
+            Err(failure) if failure.comes_again => return Err(failure),
             Ok(()) => {
                 let key_holders = step.participants.key_holders.get(&account).cloned().unwrap_or_default();
                 Either::One(RollkeyStorageSuccess { account, key_name, key_holders })
@@ -128,7 +132,11 @@ async fn roll(roller: &dyn KeyRoller, account: &str, key_name: &str, step: &Step
         let message = format!("keyName: expected key1 or key2, found {key_name:?}");
         return Err(Failure::new(log_events::KEY_NOT_ROLLED, message));
     }
-    if begin(step, account, key_name).await?.before.is_some() {
+    if let Some(before) = begin(step, account, key_name).await?.before {
+        if before.seconds_ago < ROLL_SECONDS_MAX {
+            let message = "the key is being replaced";
+            return Err(Failure::not_yet(log_events::KEY_NOT_ROLLED, message));
+        }
         let message = "this request began to replace the key before, and it is not known how that ended: look at the \
                        account's keys and ask again";
         return Err(Failure::new(log_events::KEY_NOT_ROLLED, message));

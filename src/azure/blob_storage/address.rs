@@ -1,6 +1,7 @@
 //! URIs of blobs and containers, and the accounts they lie in. Whatever is not exactly of a configured account is refused
 //! here, before anything is asked of anyone.
 
+use super::CONTEXTS;
 use gridwich_handlers::participants::{BlobAddress, ContainerAddress, ParticipantError};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
@@ -37,6 +38,9 @@ impl Addresses {
         let name = decoded(name).ok_or_else(|| refused(uri, "expected a name in UTF-8"))?;
         if name.chars().count() > NAME_CHARACTERS_MAX {
             return Err(refused(uri, "expected a blob's name of at most 1,024 characters"));
+        }
+        if name.chars().any(char::is_control) {
+            return Err(refused(uri, "expected a name without control characters"));
         }
         if name.split('/').any(|segment| matches!(segment, "." | "..")) {
             return Err(refused(uri, "expected a name without the segments . and .."));
@@ -81,6 +85,9 @@ fn container_of(uri: &str, account: &str, container: &str) -> Result<ContainerAd
         is_dns || matches!(name, "$root" | "$web" | "$logs")
     };
     let container = decoded(container).filter(|name| is_name(name));
+    if container.as_deref() == Some(CONTEXTS) {
+        return Err(refused(uri, "expected another container: this is the processor's own"));
+    }
     let container = container.ok_or_else(|| {
         refused(
             uri,
@@ -160,6 +167,10 @@ mod tests {
             "https://inbox01.blob.core.windows.net/show-17/../other/a",
             "https://inbox01.blob.core.windows.net/show-17/%2e%2e/a",
             "https://inbox01.blob.core.windows.net/show-17/%ff",
+            "https://inbox01.blob.core.windows.net/show-17/a%09b",
+            "https://inbox01.blob.core.windows.net/show-17/a%0Ab",
+            "https://inbox01.blob.core.windows.net/show-17/%2e%09%2e/a",
+            "https://inbox01.blob.core.windows.net/gridwich-contexts/answered/1",
             "http://127.0.0.1:10000/localx/show-17/a",
             "http://0x7f.1:10000/local/show-17/a",
             "https://inbox01.blob.core.windows.net/show-17/a?snapshot=2026-03-04",

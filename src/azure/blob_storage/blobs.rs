@@ -1,6 +1,6 @@
 //! What we do with blobs that takes no time: look at them, describe them, move them between tiers, delete them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::num::NonZero;
 use std::ops::Range;
 use std::time::Duration;
@@ -45,17 +45,18 @@ impl BlobStorage {
             azure_core::Error::with_message(azure_core::error::ErrorKind::Other, error.to_string())
         })?;
         let found = client.get_properties(None).await?;
-        let has_metadata = !found.metadata()?.is_empty();
+        let folded = found.metadata()?;
         let copied_from = found.copy_source()?.unwrap_or_default();
         let copied_from = copied_from.split('?').next().unwrap_or_default();
         Ok(BlobProperties {
             etag: found.etag()?.map(|etag| etag.to_string()).unwrap_or_default(),
             bytes: found.content_length()?.unwrap_or_default(),
-            metadata: if has_metadata { self.spelled_metadata(blob).await? } else { BTreeMap::new() },
+            metadata: if folded.is_empty() { BTreeMap::new() } else { self.spelled(blob, folded).await? },
             last_modified: found
                 .last_modified()?
                 .map(time::OffsetDateTime::unix_timestamp)
                 .unwrap_or_default(),
+            created: found.creation_time()?.map(time::OffsetDateTime::unix_timestamp).unwrap_or_default(),
             content_md5: found.content_md5()?.map(|md5| STANDARD.encode(md5)),
             copy: match found.copy_status()? {
                 None => None,
@@ -88,8 +89,13 @@ impl BlobStorage {
         }
     }
 
-    /// Metadata with its names as spelled, which headers do not keep and listings do.
-    async fn spelled_metadata(&self, blob: &BlobAddress) -> azure_core::Result<BTreeMap<String, String>> {
+    /// Metadata with its names as spelled, which headers do not keep and listings do. If the listing does not show the blob,
+    /// because it has just been replaced, what the headers said must do.
+    async fn spelled(
+        &self,
+        blob: &BlobAddress,
+        folded: HashMap<String, String>,
+    ) -> azure_core::Result<BTreeMap<String, String>> {
         let Ok(container) = self.container(&blob.container) else { return Ok(BTreeMap::new()) };
         let options = BlobContainerClientListBlobsOptions {
             include: Some(vec![ListBlobsIncludeItem::Metadata]),
@@ -101,7 +107,7 @@ impl BlobStorage {
         let first = listing.try_next().await?;
         let same = first.filter(|item| item.name.as_deref() == Some(blob.name.as_str()));
         let metadata = same.and_then(|item| item.metadata).and_then(|metadata| metadata.values);
-        Ok(metadata.unwrap_or_default().into_iter().collect())
+        Ok(metadata.unwrap_or(folded).into_iter().collect())
     }
 
     pub(super) async fn read_part(

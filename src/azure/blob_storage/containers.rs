@@ -83,7 +83,7 @@ fn named(error: &azure_core::Error, container: &ContainerAddress) -> Participant
 }
 
 /// What we remember operations by is not for requestors to delete or to open.
-fn refuse_own(container: &ContainerAddress) -> Result<(), ParticipantError> {
+pub(super) fn refuse_own(container: &ContainerAddress) -> Result<(), ParticipantError> {
     if container.container != CONTEXTS {
         return Ok(());
     }

@@ -4,8 +4,9 @@
 use azure_core::http::{Etag, StatusCode, Url};
 use azure_core::time::Duration;
 use azure_storage_blob::models::{
-    BlobClientGetPropertiesResultHeaders, BlobClientStartCopyFromUrlOptions,
-    BlobClientStartCopyFromUrlResultHeaders, BlobContainerClientListBlobsOptions, CopyStatus,
+    BlobClientDeleteOptions, BlobClientGetPropertiesResultHeaders, BlobClientStartCopyFromUrlOptions,
+    BlobClientStartCopyFromUrlResultHeaders, BlobContainerClientListBlobsOptions,
+    BlockBlobClientUploadOptions, CopyStatus,
 };
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _};
@@ -42,6 +43,9 @@ struct Watched {
     carried: String,
     /// The URI of its destination.
     destination: String,
+    /// Since when it has seemed to have ended, in seconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unclear_since: Option<i64>,
 }
 
 impl BlobStorage {
@@ -51,7 +55,8 @@ impl BlobStorage {
         if copy.is_repeated
             && let Some(started) = self.started_since(&copy).await.map_err(failed)?
         {
-            return self.watch(&copy, started).await;
+            // It may be another's, which will be reported as that; the watch tells of this one.
+            return self.watch(&copy, &started.copy_id).await;
         }
         let options = BlobClientStartCopyFromUrlOptions {
             source_if_match: Some(Etag::from(copy.source_etag.to_owned())),
@@ -60,33 +65,32 @@ impl BlobStorage {
         };
         let source = self.source_url(&copy).await?;
         let begun = self.blob(copy.destination)?.start_copy_from_url(source.into(), Some(options)).await;
-        let started = match begun {
-            Ok(begun) => Started {
-                is_over: begun.copy_status().map_err(failed)? == Some(CopyStatus::Success),
-                copy_id: begun.copy_id().map_err(failed)?.unwrap_or_default(),
-            },
+        match begun {
+            // Of a copy that is over already storage tells by itself.
+            Ok(begun) if begun.copy_status().map_err(failed)? == Some(CopyStatus::Success) => Ok(()),
+            Ok(begun) => {
+                let copy_id = begun.copy_id().map_err(failed)?.unwrap_or_default();
+                self.watch(&copy, &copy_id).await
+            }
             Err(error) if code(&error) == Some("PendingCopyOperation") => {
                 let started = self.started_since(&copy).await.map_err(failed)?;
-                started.ok_or_else(|| failed(error))?
+                let started = started.ok_or_else(|| failed(error))?;
+                self.watch(&copy, &started.copy_id).await
             }
-            Err(error) => return Err(failed(error)),
-        };
-        self.watch(&copy, started).await
+            Err(error) => Err(failed(error)),
+        }
     }
 
     /// The copy from this source that the destination shows, if it was started since this one was noted.
     async fn started_since(&self, copy: &CopyRequest<'_>) -> azure_core::Result<Option<Started>> {
-        let (Ok(source), Ok(destination), Ok(note)) =
-            (self.blob(copy.source), self.blob(copy.destination), self.note(copy.note))
-        else {
+        let (Ok(destination), Ok(note)) = (self.blob(copy.destination), self.note(copy.note)) else {
             return Ok(None);
         };
         let there = match destination.get_properties(None).await {
             Err(error) if error.http_status() == Some(StatusCode::NotFound) => return Ok(None),
             there => there?,
         };
-        let status = there.copy_status()?;
-        let since = match status {
+        let since = match there.copy_status()? {
             Some(CopyStatus::Pending) => there.last_modified()?,
             Some(CopyStatus::Success | CopyStatus::Aborted | CopyStatus::Failed) => {
                 there.copy_completion_time()?
@@ -95,9 +99,9 @@ impl BlobStorage {
         };
         let noted = note.get_properties(None).await?.last_modified()?;
         let from = there.copy_source()?.unwrap_or_default();
-        let is_this = from.split('?').next() == Some(source.url().as_str()) && since >= noted;
-        let copy_id = there.copy_id()?.unwrap_or_default();
-        Ok(is_this.then_some(Started { is_over: status == Some(CopyStatus::Success), copy_id }))
+        let from = self.locate(from.split('?').next().unwrap_or_default()).ok();
+        let is_this = from.as_ref() == Some(copy.source) && since >= noted;
+        Ok(is_this.then_some(Started { copy_id: there.copy_id()?.unwrap_or_default() }))
     }
 
     /// The URL storage reads a copy's source from: signed, unless the destination's key opens it too.
@@ -139,25 +143,27 @@ impl BlobStorage {
     }
 
     /// Writes down a copy that storage may tell nobody of; the container is there, because the operation was noted in it.
-    async fn watch(&self, copy: &CopyRequest<'_>, started: Started) -> Result<(), ParticipantError> {
-        if started.is_over {
-            return Ok(());
-        }
+    async fn watch(&self, copy: &CopyRequest<'_>, copy_id: &str) -> Result<(), ParticipantError> {
         let watched = Watched {
-            copy_id: started.copy_id,
+            copy_id: copy_id.to_owned(),
             carried: copy.carried.as_str().to_owned(),
             destination: self.uri(copy.destination),
+            unclear_since: None,
         };
         let account = &copy.destination.container.account;
-        let client = self.container(&own_container(account))?.blob_client(&name(copy.note.operation));
-        let options = azure_storage_blob::models::BlockBlobClientUploadOptions {
+        let written = self.write_watched(account, &name(copy.note.operation), &watched).await;
+        written.map_err(|error| classify(&error, "the watch over the copy"))
+    }
+
+    async fn write_watched(&self, account: &str, name: &str, watched: &Watched) -> azure_core::Result<()> {
+        let Ok(container) = self.container(&own_container(account)) else { return Ok(()) };
+        let options = BlockBlobClientUploadOptions {
             blob_content_type: Some("application/json".to_owned()),
             method_options: silently(),
-            ..Default::default()
+            ..BlockBlobClientUploadOptions::default()
         };
-        let text = serde_json::to_vec(&watched).unwrap_or_default();
-        let written = client.upload(Bytes::from(text).into(), Some(options)).await;
-        written.map(|_| ()).map_err(|error| classify(&error, "the watch over the copy"))
+        let text = serde_json::to_vec(watched)?;
+        container.blob_client(name).upload(Bytes::from(text).into(), Some(options)).await.map(|_| ())
     }
 
     pub(super) async fn unwatch_copy(
@@ -166,10 +172,8 @@ impl BlobStorage {
         operation: OperationId,
     ) -> Result<(), ParticipantError> {
         let client = self.container(&own_container(account))?.blob_client(&name(operation));
-        let options = azure_storage_blob::models::BlobClientDeleteOptions {
-            method_options: silently(),
-            ..Default::default()
-        };
+        let options =
+            BlobClientDeleteOptions { method_options: silently(), ..BlobClientDeleteOptions::default() };
         match client.delete(Some(options)).await {
             Ok(_) => Ok(()),
             Err(error) if error.http_status() == Some(StatusCode::NotFound) => Ok(()),
@@ -204,60 +208,86 @@ impl BlobStorage {
             Err(error) if error.http_status() == Some(StatusCode::NotFound) => return Ok(Vec::new()),
             names => names?,
         };
-        let looks = names.into_iter().map(|name| self.end_of(account, name));
+        let looks = names.into_iter().map(async |name| {
+            let ended = self.end_of(account, &name).await;
+            ended.unwrap_or_else(|error| {
+                // One that cannot be looked at does not keep the others from being looked at.
+                let what = classify(&error, "a copy under way");
+                tracing::warn!(operation.id = name, "{what}");
+                None
+            })
+        });
         let found = futures_util::stream::iter(looks).buffer_unordered(LOOKS_AT_ONCE);
-        found.try_filter_map(async |ended| Ok(ended)).try_collect().await
+        Ok(found.filter_map(async |ended| ended).collect().await)
     }
 
-    async fn end_of(&self, account: &str, name: String) -> azure_core::Result<Option<EndedCopy>> {
+    async fn end_of(&self, account: &str, name: &str) -> azure_core::Result<Option<EndedCopy>> {
         let operation = name.strip_prefix(WATCHED).and_then(OperationId::parse);
         let (Some(operation), Ok(container)) = (operation, self.container(&own_container(account))) else {
             return Ok(None);
         };
-        let content = match container.blob_client(&name).download(None).await {
+        let content = match container.blob_client(name).download(None).await {
             // Forgotten by somebody else meanwhile.
             Err(error) if error.http_status() == Some(StatusCode::NotFound) => return Ok(None),
             content => content?.body.collect().await?,
         };
-        let Ok(watched) = serde_json::from_slice::<Watched>(&content) else { return Ok(None) };
-        let Some((end, reason)) = self.end(&watched).await? else { return Ok(None) };
+        let Ok(mut watched) = serde_json::from_slice::<Watched>(&content) else { return Ok(None) };
+        let (end, reason) = match self.end(&watched).await? {
+            End::NotYet => return Ok(None),
+            End::Clear(end, reason) => (end, reason),
+            End::Unclear(end) => {
+                let now = clock::now().unix_timestamp();
+                let Some(since) = watched.unclear_since else {
+                    watched.unclear_since = Some(now);
+                    self.write_watched(account, name, &watched).await?;
+                    return Ok(None);
+                };
+                if now - since < REPORTED_WITHIN.whole_seconds() {
+                    return Ok(None);
+                }
+                (end, String::new())
+            }
+        };
         let Watched { carried, destination, .. } = watched;
         Ok(Some(EndedCopy { account: account.to_owned(), operation, carried, destination, end, reason }))
     }
 
-    async fn end(&self, watched: &Watched) -> azure_core::Result<Option<(CopyEnd, String)>> {
+    async fn end(&self, watched: &Watched) -> azure_core::Result<End> {
         let destination = self.locate(&watched.destination).and_then(|address| self.blob(&address));
-        let Ok(destination) = destination else { return Ok(None) };
-        let ended = |end| Ok(Some((end, String::new())));
+        let Ok(destination) = destination else { return Ok(End::NotYet) };
         let there = match destination.get_properties(None).await {
             Err(error) if error.http_status() == Some(StatusCode::NotFound) => {
-                return ended(CopyEnd::Deleted);
+                return Ok(End::Unclear(CopyEnd::Deleted));
             }
             there => there?,
         };
         if there.copy_id()?.as_deref() != Some(watched.copy_id.as_str()) {
-            return ended(CopyEnd::Replaced);
+            return Ok(End::Unclear(CopyEnd::Replaced));
         }
-        match there.copy_status()? {
-            Some(CopyStatus::Pending) => Ok(None),
-            Some(CopyStatus::Aborted) => ended(CopyEnd::Aborted),
+        Ok(match there.copy_status()? {
+            Some(CopyStatus::Pending) => End::NotYet,
+            Some(CopyStatus::Aborted) => End::Clear(CopyEnd::Aborted, String::new()),
             Some(CopyStatus::Failed) => {
-                Ok(Some((CopyEnd::Failed, there.copy_status_description()?.unwrap_or_default())))
+                End::Clear(CopyEnd::Failed, there.copy_status_description()?.unwrap_or_default())
             }
-            Some(CopyStatus::Success) => {
-                let completed = there.copy_completion_time()?;
-                let is_overdue = completed.is_none_or(|time| clock::now() - time > REPORTED_WITHIN);
-                if is_overdue { ended(CopyEnd::Succeeded) } else { Ok(None) }
-            }
-            None => ended(CopyEnd::Replaced),
-        }
+            Some(CopyStatus::Success) => End::Unclear(CopyEnd::Succeeded),
+            None => End::Unclear(CopyEnd::Replaced),
+        })
     }
+}
+
+/// How a copy under watch stands.
+enum End {
+    /// It goes on.
+    NotYet,
+    /// It has ended, and nobody else tells of it.
+    Clear(CopyEnd, String),
+    /// It seems to have ended like this; but it may have succeeded before, and storage may be about to tell.
+    Unclear(CopyEnd),
 }
 
 /// A copy that storage has taken on.
 struct Started {
-    /// Whether it has succeeded: of that storage tells.
-    is_over: bool,
     copy_id: String,
 }
 

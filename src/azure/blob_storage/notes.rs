@@ -9,15 +9,21 @@ use azure_storage_blob::models::{BlobClientGetPropertiesResultHeaders, BlockBlob
 use bytes::Bytes;
 use gridwich_handlers::operation_context::ContextReference;
 use gridwich_handlers::operation_id::OperationId;
-use gridwich_handlers::participants::{ContainerAddress, Kept, ParticipantError};
+use gridwich_handlers::participants::{Before, ContainerAddress, Kept, ParticipantError, Said};
+use uuid::Uuid;
 
 use super::{BlobStorage, CONTEXTS, silently};
 use crate::azure::classify::{classify, code};
+use crate::clock;
 
 /// The metadata of a note that says what it is about.
 const ABOUT: &str = "about";
+/// The metadata of a note that tells the tries of one attempt from other attempts.
+const ATTEMPT: &str = "attempt";
 /// What starts the names of answers that are kept.
 const ANSWERED: &str = "answered/";
+/// What starts the names of ends that are kept.
+const ENDED: &str = "ended/";
 
 impl BlobStorage {
     /// Where an operation's context is kept.
@@ -26,26 +32,33 @@ impl BlobStorage {
         Ok(self.container(&container)?.blob_client(&reference.operation.digits()))
     }
 
-    /// Where it is written down what an operation was answered.
-    pub(super) fn answered(
+    /// Where it is written down what was said of an operation.
+    pub(super) fn said(
         &self,
         account: &str,
         operation: OperationId,
+        said: Said,
     ) -> Result<BlobClient, ParticipantError> {
-        let name = format!("{ANSWERED}{}", operation.digits());
+        let folder = match said {
+            Said::Answer => ANSWERED,
+            Said::End => ENDED,
+        };
+        let name = format!("{folder}{}", operation.digits());
         Ok(self.container(&own_container(account))?.blob_client(&name))
     }
 
-    pub(super) async fn write_answer(
+    /// Writes it down unless something stands there, which is then returned.
+    pub(super) async fn write_said(
         &self,
         account: &str,
         operation: OperationId,
-        answer: &str,
-    ) -> Result<(), ParticipantError> {
-        let answered = self.answered(account, operation)?;
-        match self.write(&answered, account, operation, answer, "").await? {
-            Ok(()) => Ok(()),
-            Err(error) if code(&error) == Some("BlobAlreadyExists") => Ok(()),
+        said: Said,
+        text: &str,
+    ) -> Result<Option<String>, ParticipantError> {
+        let note = self.said(account, operation, said)?;
+        match self.write(&note, account, operation, text, &[]).await? {
+            Ok(()) => Ok(None),
+            Err(error) if code(&error) == Some("BlobAlreadyExists") => self.read(&note).await.map(Some),
             Err(error) => Err(classify(&error, "the answer of the operation")),
         }
     }
@@ -57,14 +70,14 @@ impl BlobStorage {
         account: &str,
         operation: OperationId,
         text: &str,
-        about: &str,
+        metadata: &[(&str, &str)],
     ) -> Result<azure_core::Result<()>, ParticipantError> {
-        let written = write(note, text, about).await;
+        let written = write(note, text, metadata).await;
         if !written.as_ref().is_err_and(|error| code(error) == Some("ContainerNotFound")) {
             return Ok(written);
         }
         self.make_container(&own_container(account), operation).await?;
-        Ok(write(note, text, about).await)
+        Ok(write(note, text, metadata).await)
     }
 
     pub(super) async fn keep(
@@ -75,12 +88,24 @@ impl BlobStorage {
     ) -> Result<Kept, ParticipantError> {
         let failed = |error: azure_core::Error| classify(&error, "the operation context");
         let note = self.note(reference)?;
-        match self.write(&note, &reference.account, reference.operation, context, about).await? {
+        let attempt = Uuid::new_v4().to_string();
+        let metadata = [(ATTEMPT, attempt.as_str()), (ABOUT, about)];
+        match self.write(&note, &reference.account, reference.operation, context, &metadata).await? {
             Ok(()) => Ok(Kept::Now),
             Err(error) if code(&error) == Some("BlobAlreadyExists") => {
                 let found = note.get_properties(None).await.map_err(failed)?;
                 let mut metadata = found.metadata().map_err(failed)?;
-                Ok(Kept::Before(metadata.remove(ABOUT).unwrap_or_default()))
+                // A try of ours whose answer was lost has written it.
+                if metadata.get(ATTEMPT) == Some(&attempt) {
+                    return Ok(Kept::Now);
+                }
+                let noted = found.last_modified().map_err(failed)?.unwrap_or_else(clock::now);
+                let age = (clock::now() - noted).whole_seconds();
+                Ok(Kept::Before(Before {
+                    about: metadata.remove(ABOUT).unwrap_or_default(),
+                    noted: noted.unix_timestamp(),
+                    seconds_ago: u64::try_from(age).unwrap_or_default(),
+                }))
             }
             Err(error) => Err(failed(error)),
         }
@@ -110,8 +135,10 @@ pub(super) fn own_container(account: &str) -> ContainerAddress {
 }
 
 /// Writes a note unless it is there.
-async fn write(note: &BlobClient, context: &str, about: &str) -> azure_core::Result<()> {
-    let metadata = (!about.is_empty()).then(|| HashMap::from([(ABOUT.to_owned(), about.to_owned())]));
+async fn write(note: &BlobClient, text: &str, metadata: &[(&str, &str)]) -> azure_core::Result<()> {
+    let metadata = metadata.iter().filter(|(_, value)| !value.is_empty());
+    let metadata = metadata.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let metadata = Some(metadata.collect::<HashMap<_, _>>());
     let options = BlockBlobClientUploadOptions {
         blob_content_type: Some("application/json".to_owned()),
         if_none_match: Some(Etag::from("*")),
@@ -119,5 +146,5 @@ async fn write(note: &BlobClient, context: &str, about: &str) -> azure_core::Res
         method_options: silently(),
         ..BlockBlobClientUploadOptions::default()
     };
-    note.upload(Bytes::copy_from_slice(context.as_bytes()).into(), Some(options)).await.map(|_| ())
+    note.upload(Bytes::copy_from_slice(text.as_bytes()).into(), Some(options)).await.map(|_| ())
 }

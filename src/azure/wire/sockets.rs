@@ -107,11 +107,20 @@ fn connector(tls: Arc<ClientConfig>) -> Connector {
                     Some(credentials) => tunnel.with_auth(credentials.clone()),
                     None => tunnel,
                 };
-                HttpsConnector::from((tunnel, tls)).oneshot(host).await
+                HttpsConnector::from((tunnel, tls)).oneshot(with_port(host)).await
             };
             tokio::time::timeout(CONNECT_SECONDS_MAX, connecting).await?
         }
     }))
+}
+
+/// The tunnel takes a missing port for 443, whatever the scheme.
+fn with_port(host: Uri) -> Uri {
+    let (Some("http"), Some(authority), None) = (host.scheme_str(), host.authority(), host.port()) else {
+        return host;
+    };
+    let with_port = Uri::builder().scheme("http").authority(format!("{authority}:80")).path_and_query("/");
+    with_port.build().unwrap_or(host)
 }
 
 #[async_trait]
