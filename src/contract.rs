@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::{fs, io};
 
-use gridwich_handlers::base::{AnswerContract, HandlerContract, Kind, common_answers};
+use gridwich_handlers::base::{AnswerContract, HandlerContract, Kind, common_answers, log_events};
 use gridwich_handlers::operation_context::OperationContext;
 use schemars::{Schema, schema_for};
 use serde::{Deserialize, Serialize};
@@ -103,7 +103,9 @@ impl Contract {
     pub fn list(&self) -> String {
         let width = self.messages.keys().map(|event_type| event_type.len()).max().unwrap_or_default();
         let lines = self.messages.values();
-        lines.map(|it| format!("{:<width$}  {}\n", it.event_type, it.description())).collect()
+        lines
+            .map(|it| format!("{:<width$}  {}\n", it.event_type, it.description().replace('\n', " ")))
+            .collect()
     }
 
     /// All files of `schemas/` but the baseline, by their names, as text.
@@ -141,6 +143,13 @@ impl Contract {
     }
 
     /// Which handler takes what and answers what.
+    /// Whether a request of that version is taken, or anything else, which is not ours to judge.
+    #[must_use]
+    pub fn takes(&self, event_type: &str, data_version: &str) -> bool {
+        let handler = self.handlers.iter().find(|handler| handler.event_type == event_type);
+        handler.is_none_or(|handler| handler.takes(data_version))
+    }
+
     fn index(&self) -> Value {
         let common = common_answers().iter().map(|answer| answer.event_type).collect::<Vec<_>>();
         let handlers = self.handlers.iter().map(|handler| {
@@ -157,6 +166,7 @@ impl Contract {
         json!({
             "handlers": handlers.collect::<Vec<_>>(),
             "everyRequestIsAnsweredWith": common,
+            "logEvents": log_events::ALL.iter().map(|event| json!({"id": event.id, "name": event.name})).collect::<Vec<_>>(),
         })
     }
 }

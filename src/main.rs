@@ -109,7 +109,7 @@ async fn run(command: Command) -> Result<(), Stopped> {
     match command {
         Command::Serve { config } => Ok(serve(config).await?),
         Command::Config => {
-            print!("{DEFAULTS}");
+            say(DEFAULTS);
             Ok(())
         }
         Command::Schemas(arguments) => Ok(schemas(arguments)?),
@@ -120,6 +120,13 @@ async fn run(command: Command) -> Result<(), Stopped> {
         #[cfg(feature = "local")]
         Command::Demo(arguments) => Ok(gridwich::local::demo(arguments, stop_signal()?).await?),
     }
+}
+
+/// Prints, as long as somebody reads.
+fn say(text: &str) {
+    use std::io::Write as _;
+    // Whoever closes the pipe has seen enough.
+    let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
 fn schemas(arguments: SchemasArguments) -> Result<(), String> {
@@ -133,8 +140,8 @@ fn schemas(arguments: SchemasArguments) -> Result<(), String> {
         return contract.write(&folder).map_err(|error| format!("{}: {error}", folder.display()));
     }
     match arguments.event_type {
-        Some(event_type) => println!("{:#}", contract.message(&event_type)?.schema),
-        None => print!("{}", contract.list()),
+        Some(event_type) => say(&format!("{:#}\n", contract.message(&event_type)?.schema)),
+        None => say(&contract.list()),
     }
     Ok(())
 }

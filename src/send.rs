@@ -28,7 +28,7 @@ pub struct SendArguments {
     #[arg(long)]
     unchecked: bool,
     /// The topic's endpoint.
-    #[arg(long, value_name = "URL", required_unless_present = "local")]
+    #[arg(long, value_name = "URL", required_unless_present = "local", value_parser = endpoint)]
     topic: Option<String>,
     /// The topic's access key; without one, a token is shown as `[entra]` of the configuration says.
     #[arg(long, env = "GRIDWICH_TOPIC_KEY", hide_env_values = true, value_parser = secret)]
@@ -85,6 +85,15 @@ impl SendError {
             Self::OperationFailed(_) => 3,
             Self::NoOutcome(_) => 4,
         }
+    }
+}
+
+fn endpoint(text: &str) -> Result<String, String> {
+    let is_url = url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "https" | "http"));
+    if is_url {
+        Ok(text.to_owned())
+    } else {
+        Err("expected the URL of an Event Grid topic, or --local".to_owned())
     }
 }
 
@@ -161,7 +170,10 @@ async fn send_to_local_cloud(
     };
     let waited = std::time::Duration::from_secs(arguments.timeout);
     match follow.outcome(waited).await {
-        Ending::Success => Ok(()),
+        Ending::Success(data) => {
+            println!("{data:#}");
+            Ok(())
+        }
         Ending::Failure(reason) => Err(SendError::OperationFailed(reason)),
         Ending::Unseen(reason) => Err(SendError::NoOutcome(reason)),
     }

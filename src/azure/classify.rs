@@ -70,7 +70,9 @@ fn sentence(body: &[u8]) -> Option<String> {
     let (_, rest) = text.split_once("<Message>")?;
     let (message, _) = rest.split_once("</Message>")?;
     // Storage adds request id and time on lines of their own.
-    message.lines().next().map(str::to_owned)
+    let line = message.lines().next()?;
+    let entities = [("&apos;", "'"), ("&quot;", "\""), ("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&")];
+    Some(entities.into_iter().fold(line.to_owned(), |line, (entity, text)| line.replace(entity, text)))
 }
 
 #[cfg(test)]

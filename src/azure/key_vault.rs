@@ -133,7 +133,7 @@ impl KeyVaultSecrets {
         let value = self.value(setting).await.map_err(unread)?;
         if value.is_empty() || !setting.form.fits(&value) {
             let expectation = setting.form.expectation();
-            let why = format!("{} cannot be {}: {expectation}", setting.described(), setting.name);
+            let why = format!("{} cannot be used for {}: {expectation}", setting.described(), setting.name);
             return Err(unread(ParticipantError::Rejected(why, None)));
         }
         setting.secret.replace(&value);

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use gridwich_handlers::base::{HandlerContract, Kind, common_answers};
+use gridwich_handlers::base::{HandlerContract, Kind, common_answers, log_events};
 
 use super::{Contract, Message, Role, file_name, text as json_text};
 
@@ -37,9 +37,19 @@ pub(super) fn text(contract: &Contract) -> String {
             page.push_str(&section(message));
         }
     }
+    page.push_str(&numbers());
     page.truncate(page.trim_end().len());
     page.push('\n');
     page
+}
+
+/// What `logEventId` of a failure can be.
+fn numbers() -> String {
+    let mut table = "## Numbers of failures\n\nNever reused and never renumbered; those with 900 and more at the end are not the original's.\n\n| `logEventId` | |\n|---|---|\n".to_owned();
+    for event in log_events::ALL {
+        add(&mut table, format_args!("| {} | {} |\n", event.id, event.name));
+    }
+    table
 }
 
 fn common() -> String {
@@ -48,7 +58,9 @@ fn common() -> String {
         answers.iter().map(|answer| link(answer.event_type)).collect::<Vec<_>>().join(", ")
     };
     format!(
-        "Every request is first answered with {}; each may end in {} instead of the **outcome** that stands in bold.\n",
+        "Every request is first answered with {}; each may end in {} instead of the **outcome** that stands in bold.\n\
+         An answer belongs to the request whose `operationContext` it carries, also hours later; `eventId` of a failure names the\n\
+         request, or what a platform reported.\n",
         linked(&begins),
         linked(&ends)
     )

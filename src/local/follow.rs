@@ -13,7 +13,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::screen::Screen;
-use super::timeline::{Entry, FAILURE, GRIDWICH};
+use super::timeline::{Entry, GRIDWICH};
 use super::visit::Visit;
 use crate::clock;
 use crate::contract::Contract;
@@ -25,15 +25,24 @@ pub(crate) struct Followed {
     event_type: String,
     operation: OperationId,
     context: Option<Value>,
+    is_muted: bool,
+    data: Value,
 }
 
 impl Followed {
     /// The operation that a request asks for.
-    pub(crate) fn new(event_id: &str, event_type: &str, context: Option<OperationContext>) -> Self {
+    pub(crate) fn new(
+        event_id: &str,
+        event_type: &str,
+        context: Option<OperationContext>,
+        data: Value,
+    ) -> Self {
         Self {
             event_id: event_id.to_owned(),
             event_type: event_type.to_owned(),
             operation: OperationId::of_request(event_id, event_type, context.as_ref()),
+            data,
+            is_muted: context.as_ref().is_some_and(OperationContext::is_muted),
             context: context.and_then(|context| serde_json::from_str(context.as_str()).ok()),
         }
     }
@@ -51,20 +60,29 @@ impl Followed {
             || (progress.contains(entry.event_type.as_str()) && self.is_of_context(entry))
     }
 
+    fn is_same_request(&self, entry: &Entry) -> bool {
+        entry.id == self.event_id && entry.event_type == self.event_type && entry.data == self.data
+    }
+
     fn is_of_context(&self, entry: &Entry) -> bool {
         self.context.is_some() && serde_json::from_str::<Value>(&entry.context).ok() == self.context
     }
 
     fn is_ended_by(&self, entry: &Entry) -> bool {
-        entry.sender == GRIDWICH && entry.id == self.operation.outcome().to_string()
+        let is_outcome = entry.id == self.operation.outcome().to_string();
+        // Of what is muted nothing more is said once it is scheduled.
+        let is_last = self.is_muted
+            && entry.event_type.starts_with("response.blob.")
+            && entry.event_type.ends_with(".scheduled");
+        entry.sender == GRIDWICH && (is_outcome || is_last)
     }
 }
 
 /// How the operation ended, as far as was seen.
 pub(crate) enum Ending {
-    /// Well.
-    Success,
-    /// In `response.failure`, with its sentence.
+    /// Well, with what was said last.
+    Success(Value),
+    /// In a failure, with its sentence.
     Failure(String),
     /// It was not seen; the sentence says why.
     Unseen(String),
@@ -76,6 +94,8 @@ pub(crate) struct Follow {
     timeline: BoxStream<'static, Entry>,
     progress: BTreeSet<&'static str>,
     start: OffsetDateTime,
+    /// Whether the same has been asked for before.
+    is_repeated: bool,
 }
 
 impl Follow {
@@ -91,7 +111,8 @@ impl Follow {
         let is_progress = |kind: &Option<Kind>| matches!(kind, Some(Kind::Progress(_)));
         let progress = contract.messages.values().filter(|message| is_progress(&message.kind));
         let progress = progress.map(|message| message.event_type).collect();
-        Ok(Self { followed, timeline: visit.timeline().await?, progress, start: clock::now() })
+        let (timeline, start) = (visit.timeline().await?, clock::now());
+        Ok(Self { followed, timeline, progress, start, is_repeated: false })
     }
 
     /// Shows what happens until the outcome, for `waited` at most.
@@ -105,8 +126,10 @@ impl Follow {
         let screen = Screen::from(self.start);
         let watching = tokio::time::timeout(waited, self.watch(&screen)).await;
         match watching {
-            Ok(Some(outcome)) if outcome.event_type == FAILURE => Ending::Failure(reason(&outcome)),
-            Ok(Some(_)) => Ending::Success,
+            Ok(Some(outcome)) if outcome.event_type.ends_with(".failure") => {
+                Ending::Failure(reason(&outcome))
+            }
+            Ok(Some(outcome)) => Ending::Success(outcome.data),
             Ok(None) => gone,
             Err(_) => late,
         }
@@ -117,6 +140,7 @@ impl Follow {
         loop {
             let entry = self.timeline.next().await?;
             let is_outcome = self.followed.is_ended_by(&entry);
+            self.is_repeated |= self.followed.is_same_request(&entry) && entry.received < self.start;
             if self.is_news(&entry, is_outcome) && self.followed.owns(&entry, &self.progress) {
                 screen.show(&entry);
                 if is_outcome {
@@ -126,17 +150,18 @@ impl Follow {
         }
     }
 
-    /// What happened before counts only when the operation has succeeded before: then it is not carried out again. The
+    /// What happened before counts only when this very request has succeeded before: then it is not carried out again. The
     /// timeline's times are whole milliseconds.
     fn is_news(&self, entry: &Entry, is_outcome: bool) -> bool {
         entry.received + time::Duration::MILLISECOND > self.start
-            || (is_outcome && entry.event_type != FAILURE)
+            || (is_outcome && self.is_repeated && !entry.event_type.ends_with(".failure"))
     }
 }
 
 /// A failure's sentence, and what the provider said.
 fn reason(failure: &Entry) -> String {
-    let message = failure.data["logEventMessage"].as_str().unwrap_or("no reason was given");
+    let message = failure.data["logEventMessage"].as_str().or_else(|| failure.data["error"].as_str());
+    let message = message.unwrap_or("no reason was given");
     let details = failure.data["details"].as_array().into_iter().flatten();
     let details = details.filter_map(|detail| detail["message"].as_str());
     std::iter::once(message).chain(details).collect::<Vec<_>>().join(": ")
@@ -146,6 +171,7 @@ fn reason(failure: &Entry) -> String {
 mod tests {
     use serde_json::json;
 
+    use super::super::timeline::FAILURE;
     use super::*;
 
     const CONTEXT: &str = r#"{"saga":7,"step":1.0}"#;
@@ -153,7 +179,7 @@ mod tests {
 
     fn followed() -> Followed {
         let context = OperationContext::parse(CONTEXT).unwrap();
-        Followed::new("1", "request.blob.copy", Some(context))
+        Followed::new("1", "request.blob.copy", Some(context), json!({}))
     }
 
     fn entry(sender: &str, event_type: &str, id: &str) -> Entry {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::{BoxStream, select_all};
-use gridwich_handlers::operation_context::{Arrived, read, stamp_of};
+use gridwich_handlers::operation_context::{Arrived, member, read, stamp_of};
 use gridwich_handlers::operation_id::OperationId;
 use local_azure::cloud::Cloud;
 use local_azure::event_grid::Watched;
@@ -115,6 +115,7 @@ fn sender(topic: &str) -> String {
 
 fn entry(watched: &Watched, sender: &str) -> Option<Entry> {
     let Watched::Event { received, event } = watched else { return None };
+    let spelled = spelled_context(event);
     let mut event = serde_json::from_slice::<Value>(event).ok()?;
     if event["subject"].as_str().is_some_and(|subject| subject.contains(&format!("/{CONTEXTS}/"))) {
         // What the processor keeps for itself is no part of the story.
@@ -127,10 +128,17 @@ fn entry(watched: &Watched, sender: &str) -> Option<Entry> {
         id: text("id"),
         sender: sender.to_owned(),
         event_type: text("eventType"),
-        context: context(&data),
+        context: spelled.unwrap_or_else(|| context(&data)),
         operation: operation(&data).map(OperationId::digits),
         data,
     })
+}
+
+/// The operation context of an event as it is spelled.
+fn spelled_context(event: &[u8]) -> Option<String> {
+    let data = member(std::str::from_utf8(event).ok()?, |name| name == "data")?;
+    let context = member(data.get(), |name| name == "operationContext")?;
+    context.get().starts_with('{').then(|| context.get().to_owned())
 }
 
 /// The text that travelled with the work.

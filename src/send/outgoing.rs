@@ -199,7 +199,14 @@ impl OutgoingEvent {
             Err(error) => return vec![format!("{}: data: {}", self.event_type, sentence(&error))],
         };
         let misfits = message.misfits(&data);
-        misfits.iter().map(|misfit| format!("{}: {misfit}", self.event_type)).collect()
+        let misfits = misfits.iter().map(|misfit| format!("{}: {misfit}", self.event_type));
+        let version = (!contract.takes(&self.event_type, &self.data_version)).then(|| {
+            format!(
+                "{}: dataVersion: expected one that is taken here, found {:?}",
+                self.event_type, self.data_version
+            )
+        });
+        version.into_iter().chain(misfits).collect()
     }
 
     /// Whether it asks for something.
@@ -215,6 +222,11 @@ impl OutgoingEvent {
         let context = member(data, |name| name.eq_ignore_ascii_case(CONTEXT));
         let context = context.filter(|raw| raw.get() != "null").map(OperationContext::from_raw).transpose();
         let context = context.map_err(|error| format!("data.{CONTEXT}: {error}"))?;
-        Ok(crate::local::Followed::new(&self.id, &self.event_type, context))
+        Ok(crate::local::Followed::new(
+            &self.id,
+            &self.event_type,
+            context,
+            serde_json::from_str(self.data.get()).unwrap_or_default(),
+        ))
     }
 }

@@ -146,7 +146,18 @@ async fn encodes_that_cannot_be() {
             "inputs[1].blobUri: expected a blob of the same account and container",
         ),
         ("outputContainer", json!("proxy"), 551_001, "expected an absolute URI"),
-        ("outputContainer", json!("http://127.0.0.1:10000/proxy"), 551_001, "configured here"),
+        (
+            "outputContainer",
+            json!("http://127.0.0.1:10000/proxy"),
+            551_001,
+            "expected the name of a container",
+        ),
+        (
+            "outputContainer",
+            json!("http://127.0.0.1:10000/proxy/show-17/a/b"),
+            551_001,
+            "without a path below it",
+        ),
         ("transformName", json!(" "), 551_000, "transformName: expected the name of a transform"),
         ("transformName", json!("Nonesuch"), 551_005, "the transform \"Nonesuch\" does not exist"),
         (

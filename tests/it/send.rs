@@ -168,7 +168,9 @@ async fn an_operation_is_followed_to_its_success_and_no_other_is_shown() {
     let with_context = [&copied[..], &["--context", r#"{"saga":7,"title":"Überraschung"}"#]].concat();
     let sent = send_to(&local, &with_context).await;
     assert_eq!(sent.code, Some(0), "{}", sent.complained);
-    let shown = sent.said.lines().map(|line| line.split_whitespace().nth(2).unwrap());
+    let (timeline, data) = sent.said.split_once("\n{").unwrap();
+    assert!(data.contains("blobUri"), "{data}");
+    let shown = timeline.lines().map(|line| line.split_whitespace().nth(2).unwrap());
     assert_eq!(
         shown.collect::<Vec<_>>(),
         [
@@ -179,15 +181,39 @@ async fn an_operation_is_followed_to_its_success_and_no_other_is_shown() {
             "response.blob.created.success",
         ],
     );
-    assert!(sent.said.lines().all(|line| line.contains(r#""saga":7"#)), "{}", sent.said);
+    assert!(timeline.lines().all(|line| line.contains(r#"{"saga":7,"title":"Überraschung"}"#)), "{timeline}");
 
-    // The same request again is the same operation, which has ended already.
+    // The same request again is the same operation, which has ended already; another under its id is not.
     assert_eq!(send_to(&local, &with_context).await.code, Some(0));
+    let onto_itself = json!({
+        "sourceUri": local.blob("inbox", "inbox/master.mxf"), "destinationUri": local.blob("inbox", "inbox/master.mxf"),
+    });
+    let onto_itself = onto_itself.to_string();
+    let other =
+        ["--follow", "--type", "request.blob.copy", "--id", "copy-1", "--data", &onto_itself, "--context"];
+    let other = [&other[..], &[r#"{"saga":7,"title":"Überraschung"}"#]].concat();
+    assert_eq!(send_to(&local, &other).await.code, Some(3));
 
     let data = copy("show-17/second.mxf");
     let without_context = ["--follow", "--type", "request.blob.copy", "--data", &data];
     let sent = send_to(&local, &without_context).await;
-    assert_eq!((sent.code, sent.said.lines().count()), (Some(0), 5), "{}{}", sent.said, sent.complained);
+    let shown = sent.said.split("\n{").next().unwrap().lines().count();
+    assert_eq!((sent.code, shown), (Some(0), 5), "{}{}", sent.said, sent.complained);
+
+    let data = copy("show-17/third.mxf");
+    let muted = ["--follow", "--type", "request.blob.copy", "--data", &data, "--context", r#"{"~muted":1}"#];
+    let sent = send_to(&local, &muted).await;
+    assert_eq!(sent.code, Some(0), "{}{}", sent.said, sent.complained);
+    let roll = [
+        "--follow",
+        "--type",
+        "request.rollkey.storage",
+        "--data",
+        r#"{"account":"other","keyName":"key1"}"#,
+    ];
+    let sent = send_to(&local, &roll).await;
+    assert_eq!(sent.code, Some(3), "{}{}", sent.said, sent.complained);
+    assert!(sent.complained.contains("not one of those configured"), "{}", sent.complained);
 }
 
 #[tokio::test]
@@ -251,5 +277,6 @@ async fn the_local_cloud_is_found_where_it_speaks_tls() {
     let data = r#"{"storageAccountName":"inbox","containerName":"show-17"}"#;
     let request = ["--follow", "--type", "request.blob.container.create", "--data", data];
     let sent = send_to(&local, &request).await;
-    assert_eq!((sent.code, sent.said.lines().count()), (Some(0), 3), "{}{}", sent.said, sent.complained);
+    let shown = sent.said.split("\n{").next().unwrap().lines().count();
+    assert_eq!((sent.code, shown), (Some(0), 3), "{}{}", sent.said, sent.complained);
 }

@@ -194,6 +194,12 @@ impl HandlerContract {
         }
     }
 
+    /// Whether it takes events of that `dataVersion`.
+    #[must_use]
+    pub fn takes(&self, data_version: &str) -> bool {
+        self.majors.is_empty() || major(data_version).is_some_and(|major| self.majors.contains(&major))
+    }
+
     /// Whether it takes what a requestor asks for, rather than what a platform reports.
     #[must_use]
     pub fn is_request(&self) -> bool {

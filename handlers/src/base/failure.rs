@@ -110,8 +110,11 @@ impl Failure {
     fn details(&self) -> Vec<Detail> {
         let first = self.source.as_deref().map(|source| source as &(dyn Error + 'static));
         let chain = std::iter::successors(first, |error: &&(dyn Error + 'static)| (*error).source());
-        let message = |error: &dyn Error| fit_for_strangers(&error.to_string(), MESSAGE_CHARACTERS_MAX);
-        chain.take(DETAILS_MAX).map(|error| Detail { data: Map::new(), message: message(error) }).collect()
+        let messages = chain
+            .take(DETAILS_MAX)
+            .map(|error| fit_for_strangers(&error.to_string(), MESSAGE_CHARACTERS_MAX));
+        let further = messages.filter(|message| *message != self.message);
+        further.map(|message| Detail { data: Map::new(), message }).collect()
     }
 
     /// The `data` of `response.failure`, without the operation context.

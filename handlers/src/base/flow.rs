@@ -69,7 +69,8 @@ pub enum Unsettled {
 
 /// Handles one event. An error means that it must come again.
 pub(super) async fn run<H: Handler>(event: Event, world: World) -> Result<(), Unsettled> {
-    let flow = Flow { event: &event, world: &world, handler: HandlerName { id: H::ID, class: H::CLASS } };
+    let handler = HandlerName { id: H::ID, class: H::CLASS };
+    let flow = Flow { event: &event, reported_as: reported_as::<H>(&event), world: &world, handler };
     let data = flow.read::<H::Event>();
     let recovered = match &data {
         Ok(data) => caught(H::recover(data, &event.subject, &world.participants)).await,
@@ -99,7 +100,7 @@ pub(super) async fn run<H: Handler>(event: Event, world: World) -> Result<(), Un
 /// When the failure could not be published.
 pub async fn refuse(event: Event, world: World, message: String) -> Result<(), Unsettled> {
     let handler = HandlerName { id: "00000000-0000-0000-0000-000000000000", class: "Dispatcher" };
-    let flow = Flow { event: &event, world: &world, handler };
+    let flow = Flow { event: &event, reported_as: &event.event_type, world: &world, handler };
     let Recovered::Operation { context, .. } = flow.recover_from_unreadable() else { return Ok(()) };
     let operation = flow.operation(context, None);
     let failure = flow.failure(&Failure::new(log_events::UNHANDLED_EVENT_TYPE, message), &operation);
@@ -112,9 +113,15 @@ fn trace_in(context: &OperationContext) -> Option<TraceParent> {
     TraceParent::parse(text.strip_prefix('"')?.strip_suffix('"')?)
 }
 
+fn reported_as<H: Handler>(event: &Event) -> &str {
+    if H::Event::IS_INTERNAL { H::Event::REPORTED_AS } else { &event.event_type }
+}
+
 /// One event on its way through.
 struct Flow<'a> {
     event: &'a Event,
+    /// What the event is called in failures.
+    reported_as: &'a str,
     world: &'a World,
     handler: HandlerName,
 }
@@ -242,7 +249,7 @@ impl Flow<'_> {
         } else {
             format!("gridwichFailure/{}/{}", self.handler.id, failure.log_event.id)
         };
-        let request = RequestName { event_id: &self.event.id, event_type: &self.event.event_type };
+        let request = RequestName { event_id: &self.event.id, event_type: self.reported_as };
         let data = to_json(&failure.payload(self.handler, request, operation));
         Draft { id, event_type: FAILURE.into(), subject, data }
     }

@@ -30,6 +30,9 @@ pub trait EventData: DeserializeOwned + JsonSchema + Send + 'static {
     /// Whether only our own program can raise it: no courier delivers it, and it is no part of the contract.
     const IS_INTERNAL: bool = false;
 
+    /// What failures call it, where its own name says nothing to a requestor.
+    const REPORTED_AS: &'static str = Self::EVENT_TYPE;
+
     /// The operation context, where the data has a member for it.
     fn operation_context(&self) -> Option<&OperationContext> {
         None

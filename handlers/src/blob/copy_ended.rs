@@ -34,6 +34,7 @@ impl EventData for CopyEndedEvent {
     const MAJOR_VERSIONS: &'static [u32] = &[];
     const CAN_BE_MUTED: bool = true;
     const IS_INTERNAL: bool = true;
+    const REPORTED_AS: &'static str = "request.blob.copy";
 
     fn example() -> Value {
         json!({

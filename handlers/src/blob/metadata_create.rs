@@ -11,15 +11,16 @@ use crate::operation_context::OperationContext;
 use crate::participants::{ParticipantError, Participants};
 use crate::resource_uri::ResourceUri;
 
-/// Metadata to set.
+/// Metadata to set: it replaces all the blob has.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(title = "request.blob.metadata.create")]
 pub struct BlobMetadataCreateRequest {
     /// On which blob.
     blob_uri: ResourceUri,
-    /// All metadata the blob is to have: what it has and what is not here goes. Names are C# identifiers.
-    #[schemars(extend("minProperties" = 1))]
+    /// All metadata the blob is to have: what it has and what is not here goes. Names are ASCII letters, digits and
+    /// underscores, and do not begin with a digit.
+    #[schemars(extend("minProperties" = 1, "propertyNames" = {"pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}))]
     blob_metadata: BTreeMap<String, String>,
     operation_context: Option<OperationContext>,
 }

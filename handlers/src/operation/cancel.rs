@@ -10,10 +10,14 @@ use crate::operation_context::OperationContext;
 use crate::participants::{CopyState, ParticipantError, Participants};
 use crate::resource_uri::ResourceUri;
 
-/// What to stop: either a job by its name, or a copy by its destination.
+/// What to stop: either a job by `workflowJobName`, or a copy by its destination in `blobUri`. It ends in a failure of its
+/// own, with its own context.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-#[schemars(title = "request.operation.cancel")]
+#[schemars(
+    title = "request.operation.cancel",
+    extend("oneOf" = [{"required": ["workflowJobName"]}, {"required": ["blobUri"]}])
+)]
 pub struct OperationCancelRequest {
     /// The job, as answers about the encode call it.
     workflow_job_name: Option<String>,

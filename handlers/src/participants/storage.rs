@@ -253,7 +253,7 @@ pub trait Storage: Send + Sync {
     /// The blob a URI names, if it lies in an account we may touch.
     fn locate(&self, uri: &str) -> Result<BlobAddress, ParticipantError>;
 
-    /// The container a URI names (what follows the container is ignored), if it lies in an account we may touch.
+    /// The container a URI names, if it lies in an account we may touch.
     fn locate_container(&self, uri: &str) -> Result<ContainerAddress, ParticipantError>;
 
     /// The URI of a blob, percent-encoded.

@@ -16,6 +16,7 @@ pub struct RollkeyStorageRequest {
     /// The storage account.
     account: String,
     /// `key1` or `key2`.
+    #[schemars(extend("enum" = KEY_NAMES))]
     key_name: String,
     operation_context: Option<OperationContext>,
 }

@@ -39,8 +39,9 @@ impl Addresses {
         if name.chars().count() > NAME_CHARACTERS_MAX {
             return Err(refused(uri, "expected a blob's name of at most 1,024 characters"));
         }
-        if name.chars().any(char::is_control) {
-            return Err(refused(uri, "expected a name without control characters"));
+        // The parsers of URLs on the way would leave these out, and name another blob.
+        if name.contains(['\t', '\n', '\r']) {
+            return Err(refused(uri, "expected a name without tabs and line breaks"));
         }
         if name.split('/').any(|segment| matches!(segment, "." | "..")) {
             return Err(refused(uri, "expected a name without the segments . and .."));
@@ -48,10 +49,13 @@ impl Addresses {
         Ok(BlobAddress { container: container_of(uri, account, container)?, name })
     }
 
-    /// The container a URI names; what follows it is ignored.
+    /// The container a URI names.
     pub(super) fn container(&self, uri: &str) -> Result<ContainerAddress, ParticipantError> {
         let (account, path) = self.split(uri)?;
-        let container = path.split('/').next().unwrap_or_default();
+        let (container, rest) = path.split_once('/').unwrap_or((path, ""));
+        if !rest.trim_matches('/').is_empty() {
+            return Err(refused(uri, "expected the URI of a container, without a path below it"));
+        }
         container_of(uri, account, container)
     }
 
@@ -67,7 +71,9 @@ impl Addresses {
         }
         let below = |endpoint: &str| {
             let start = uri.get(..endpoint.len())?;
-            start.eq_ignore_ascii_case(endpoint).then(|| uri[endpoint.len()..].strip_prefix('/')).flatten()
+            let rest = &uri[endpoint.len()..];
+            let path = if rest.is_empty() { Some(rest) } else { rest.strip_prefix('/') };
+            path.filter(|_| start.eq_ignore_ascii_case(endpoint))
         };
         let found =
             self.endpoints.iter().find_map(|(name, endpoint)| Some((name.as_str(), below(endpoint)?)));
