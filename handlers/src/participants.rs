@@ -9,7 +9,7 @@ pub use key_roller::{KEY_NAMES, KeyRoller};
 pub use secrets::Secrets;
 pub use storage::{
     Before, BlobAddress, BlobProperties, ContainerAddress, CopyEnd, CopyRequest, CopyState, EndedCopy,
-    Existence, Kept, PublicAccess, RehydratePriority, Said, SignedUrl, Storage, Tier, TierChange,
+    Existence, Kept, ListedBlob, PublicAccess, RehydratePriority, Said, SignedUrl, Storage, Tier, TierChange,
 };
 
 mod analyzer;

@@ -15,8 +15,8 @@ use bytes::Bytes;
 use gridwich_handlers::operation_context::{Carried, ContextReference, muted};
 use gridwich_handlers::operation_id::OperationId;
 use gridwich_handlers::participants::{
-    BlobAddress, BlobProperties, ContainerAddress, CopyRequest, EndedCopy, Existence, Kept, ParticipantError,
-    PublicAccess, Said, SignedUrl, Storage, TierChange,
+    BlobAddress, BlobProperties, ContainerAddress, CopyRequest, EndedCopy, Existence, Kept, ListedBlob,
+    ParticipantError, PublicAccess, Said, SignedUrl, Storage, TierChange,
 };
 
 use self::account::{Account, Authority};
@@ -244,8 +244,8 @@ impl Storage for BlobStorage {
         self.open_container(container, access).await
     }
 
-    async fn list(&self, container: &ContainerAddress) -> Result<Vec<String>, ParticipantError> {
-        self.names(container).await
+    async fn list(&self, container: &ContainerAddress) -> Result<Vec<ListedBlob>, ParticipantError> {
+        self.listed(container).await
     }
 
     async fn keep_context(

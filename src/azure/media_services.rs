@@ -16,6 +16,8 @@ use gridwich_handlers::participants::{
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use self::token::RmsTokenPolicy;
 use super::classify::classify;
@@ -79,6 +81,19 @@ struct JobProperties {
     correlation_data: Option<BTreeMap<String, String>>,
     #[serde(default)]
     state: String,
+    #[serde(default)]
+    start_time: Option<String>,
+    #[serde(default)]
+    end_time: Option<String>,
+}
+
+/// A time in seconds since 1970. Some services of the dialect write both an offset and a `Z`.
+fn seconds(time: &str) -> Option<i64> {
+    let time = match time.strip_suffix('Z') {
+        Some(plain) if plain.contains('+') => plain,
+        _ => time,
+    };
+    OffsetDateTime::parse(time, &Rfc3339).ok().map(OffsetDateTime::unix_timestamp)
 }
 
 /// A page of what the dialect lists, as far as we need it.
@@ -285,8 +300,13 @@ impl Account {
     }
 
     async fn job(&self, ticket: &JobTicket) -> Result<JobSnapshot, ParticipantError> {
-        let job = self.look(ticket).await?;
-        Ok(JobSnapshot { correlation: job.properties.correlation_data.unwrap_or_default() })
+        let JobProperties { correlation_data, start_time, end_time, .. } =
+            self.look(ticket).await?.properties;
+        Ok(JobSnapshot {
+            correlation: correlation_data.unwrap_or_default(),
+            started: start_time.as_deref().and_then(seconds),
+            ended: end_time.as_deref().and_then(seconds),
+        })
     }
 
     async fn look(&self, ticket: &JobTicket) -> Result<Job, ParticipantError> {
@@ -385,6 +405,14 @@ fn iso_duration(seconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_are_read_however_sloppily_they_are_written() {
+        for time in ["2026-03-04T09:00:00Z", "2026-03-04T10:00:00.25+01:00", "2026-03-04T09:00:00+00:00Z"] {
+            assert_eq!(seconds(time), Some(1_772_614_800), "{time}");
+        }
+        assert_eq!(seconds("yesterday"), None);
+    }
 
     #[test]
     fn durations_are_written_without_needless_digits() {

@@ -192,6 +192,7 @@ impl Transcript<'_> {
 
     async fn list(&mut self, container: &str) {
         let answer = self.storage.list(&self.container(container)).await;
+        let answer = answer.map(|listed| listed.into_iter().map(|blob| blob.name).collect::<Vec<_>>());
         self.note(&format!("list {container}"), &answer);
     }
 

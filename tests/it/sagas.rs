@@ -227,6 +227,22 @@ async fn the_same_request_delivered_five_times_makes_one_job_and_repeats_its_ans
 }
 
 #[tokio::test(start_paused = true)]
+async fn outputs_of_an_encode_are_its_own_and_not_all_there_is() {
+    let world = World::quiet().await;
+    world.upload("inbox", "show-17", "clip.mp4", b"moving pictures").await;
+    world.upload("proxy", "show-17-mbr", "from yesterday.mp4", b"other pictures").await;
+    let encode = json!({
+        "inputs": [{"blobUri": CLIP}], "outputContainer": "http://127.0.0.1:10000/proxy/show-17-mbr/",
+        "transformName": "AdaptiveStreaming", "operationContext": {"a": 1},
+    });
+    let answers = world.ask("r-1", "request.encode.mediaservicesv3.create", encode).await;
+    let outputs = &only(&answers, "response.encode.mediaservicesv3.success")["data"]["outputs"];
+    let names = outputs.as_array().unwrap().iter().map(|output| output["blobUri"].as_str().unwrap());
+    let names = names.map(|uri| uri.rsplit('/').next().unwrap()).collect::<Vec<_>>();
+    assert_eq!(names, ["clip_1280x720_3400.mp4", "clip_640x360_1150.mp4"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_muted_is_not_announced() {
     let world = World::new().await;
     world.upload("inbox", "show-17", "clip.mp4", b"moving pictures").await;

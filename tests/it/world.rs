@@ -263,7 +263,8 @@ impl World {
     ) -> Option<BTreeMap<String, (BTreeMap<String, String>, String)>> {
         let storage = self.storage();
         let mut blobs = BTreeMap::new();
-        for name in storage.list(&address(account, container, "").container).await.ok()? {
+        let listed = storage.list(&address(account, container, "").container).await.ok()?;
+        for name in listed.into_iter().map(|blob| blob.name) {
             let blob = address(account, container, &name);
             let url = storage.read_url(&blob, 60).await.unwrap();
             let request = Request::head(url.reveal()).body(Bytes::new()).unwrap();

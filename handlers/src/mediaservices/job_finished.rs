@@ -8,7 +8,7 @@ use super::job_event::{
     CorrelationData, HANDLER_CLASS, HANDLER_ID, correlation as correlation_of, job_name, recover,
 };
 use crate::base::{Answer, EventData, Failure, Handler, Recovered, Step, correlation, log_events};
-use crate::participants::{BlobAddress, JobTicket, Participants};
+use crate::participants::{BlobAddress, JobTicket, ListedBlob, Participants};
 
 /// What the encoder reports.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -77,7 +77,10 @@ impl Answer for EncodeMediaServicesV3Success {
     }
 }
 
-/// Lists the outputs.
+/// The encoder's clock and storage's may differ by so much.
+const CLOCKS_DIFFER_SECONDS: i64 = 5;
+
+/// Lists the outputs: what was written into the output container while the job ran.
 pub struct JobFinished;
 
 impl Handler for JobFinished {
@@ -104,12 +107,37 @@ impl Handler for JobFinished {
         let output_container = correlation::output_container(&correlation).ok_or_else(without_container)?;
         let container =
             storage.locate_container(output_container).map_err(Failure::of(log_events::ENCODE_OUTPUT))?;
-        let names = storage.list(&container).await.map_err(Failure::of(log_events::BLOBS_NOT_LISTED))?;
+        let listed = storage.list(&container).await.map_err(Failure::of(log_events::BLOBS_NOT_LISTED))?;
+        let outputs = written_by_job(listed, &ticket, step).await?;
         let uri = |name| storage.uri(&BlobAddress { container: container.clone(), name });
         Ok(EncodeMediaServicesV3Success {
             workflow_job_name: job_name(subject),
-            outputs: names.into_iter().map(|name| EncodeOutput { blob_uri: uri(name) }).collect(),
+            outputs: outputs.into_iter().map(|blob| EncodeOutput { blob_uri: uri(blob.name) }).collect(),
             output_container: output_container.to_owned(),
         })
     }
+}
+
+/// The dialect does not say which files a job has written, but when it ran. A job that does not say even that, or that is
+/// gone, is taken to have written all there is, as the original took it.
+async fn written_by_job(
+    listed: Vec<ListedBlob>,
+    ticket: &JobTicket,
+    step: &Step<'_>,
+) -> Result<Vec<ListedBlob>, Failure> {
+    let job = match step.participants.encoder.as_deref() {
+        Some(encoder) => encoder.job(ticket).await,
+        None => return Ok(listed),
+    };
+    let (started, ended) = match job {
+        Ok(job) => (job.started, job.ended),
+        Err(error) if error.is_passing() => return Err(Failure::of(log_events::ENCODE_JOB_NOT_READ)(error)),
+        Err(_) => (None, None),
+    };
+    let Some(started) = started else { return Ok(listed) };
+    let ended = ended.unwrap_or(i64::MAX - CLOCKS_DIFFER_SECONDS);
+    let while_it_ran = started - CLOCKS_DIFFER_SECONDS..=ended + CLOCKS_DIFFER_SECONDS;
+    let (written, others) =
+        listed.into_iter().partition::<Vec<_>, _>(|blob| while_it_ran.contains(&blob.last_modified));
+    Ok(if written.is_empty() { others } else { written })
 }

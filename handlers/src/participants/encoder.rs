@@ -78,6 +78,10 @@ impl JobTicket {
 pub struct JobSnapshot {
     /// What was sent with it.
     pub correlation: BTreeMap<String, String>,
+    /// When work on it began, in seconds since 1970, if it has and is said.
+    pub started: Option<i64>,
+    /// When it ended, in seconds since 1970, if it has and is said.
+    pub ended: Option<i64>,
 }
 
 /// Which part of a submission went wrong.

@@ -31,6 +31,15 @@ pub struct BlobAddress {
     pub name: String,
 }
 
+/// A blob as a listing shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedBlob {
+    /// Its name, decoded.
+    pub name: String,
+    /// When it was last written, in seconds since 1970.
+    pub last_modified: i64,
+}
+
 /// What storage knows of a blob.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BlobProperties {
@@ -326,8 +335,8 @@ pub trait Storage: Send + Sync {
     /// Sets a tier, at once or by a rehydration that goes on by itself.
     async fn set_tier(&self, change: TierChange<'_>) -> Result<(), ParticipantError>;
 
-    /// The names of all blobs of a container, in order.
-    async fn list(&self, container: &ContainerAddress) -> Result<Vec<String>, ParticipantError>;
+    /// All blobs of a container, in order of their names.
+    async fn list(&self, container: &ContainerAddress) -> Result<Vec<ListedBlob>, ParticipantError>;
 
     /// Keeps a context, which is also a note that its operation has begun, with a word of visible ASCII `about` it. Keeping
     /// it again changes nothing.

@@ -18,8 +18,8 @@ use bytes::Bytes;
 use futures_util::TryStreamExt as _;
 use gridwich_handlers::operation_context::Carried;
 use gridwich_handlers::participants::{
-    BlobAddress, BlobProperties, ContainerAddress, CopyState, ParticipantError, RehydratePriority,
-    Storage as _, Tier, TierChange,
+    BlobAddress, BlobProperties, ContainerAddress, CopyState, ListedBlob, ParticipantError,
+    RehydratePriority, Storage as _, Tier, TierChange,
 };
 
 use super::{BlobStorage, carrying, metadata, silently};
@@ -192,20 +192,25 @@ impl BlobStorage {
         if is_wanted { Ok(()) } else { Err(failed(error)) }
     }
 
-    pub(super) async fn names(&self, container: &ContainerAddress) -> Result<Vec<String>, ParticipantError> {
+    pub(super) async fn listed(
+        &self,
+        container: &ContainerAddress,
+    ) -> Result<Vec<ListedBlob>, ParticipantError> {
         let failed =
             |error: azure_core::Error| classify(&error, &format!("the container {:?}", container.container));
         let mut listing = self.container(container)?.list_blobs(None).map_err(failed)?;
-        let mut names = Vec::new();
+        let mut listed = Vec::new();
         while let Some(item) = listing.try_next().await.map_err(failed)? {
-            if names.len() == NAMES_MAX {
+            if listed.len() == NAMES_MAX {
                 let message =
                     format!("the container {:?} holds more than {NAMES_MAX} blobs", container.container);
                 return Err(ParticipantError::Rejected(message, None));
             }
-            names.extend(item.name);
+            let modified = item.properties.and_then(|properties| properties.last_modified);
+            let last_modified = modified.map(time::OffsetDateTime::unix_timestamp).unwrap_or_default();
+            listed.extend(item.name.map(|name| ListedBlob { name, last_modified }));
         }
-        Ok(names)
+        Ok(listed)
     }
 
     pub(super) async fn replace_metadata(
