@@ -95,6 +95,6 @@ fn event_of(copy: EndedCopy) -> Event {
         data_version: String::new(),
         trace: None,
         data: Bytes::from(serde_json::to_vec(&data).unwrap_or_default()),
-        is_redelivered: false,
+        tries_before: 0,
     }
 }

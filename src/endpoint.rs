@@ -237,11 +237,11 @@ impl Door {
 /// The courier counts its attempts, from 0 in what was seen of it and from 1 in its documentation: so a first delivery may
 /// be taken for a second one, but not the other way round.
 fn mark_redelivered(arrivals: &mut [Arrival], headers: &HeaderMap) {
-    let count = headers.get(DELIVERY_COUNT).and_then(|count| count.to_str().ok()?.trim().parse::<u64>().ok());
-    let is_redelivered = count.is_some_and(|count| count > 0);
+    let count = headers.get(DELIVERY_COUNT).and_then(|count| count.to_str().ok()?.trim().parse::<u32>().ok());
+    let tries_before = count.unwrap_or_default();
     for arrival in arrivals {
         if let Arrival::Event(event) = arrival {
-            event.is_redelivered = is_redelivered;
+            event.tries_before = tries_before;
         }
     }
 }

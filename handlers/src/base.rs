@@ -1,7 +1,7 @@
 //! What is true of every handler: parse, acknowledge, run, publish, fail. No event type of its own but those two answers.
 
 pub use answer::{Answer, AnswerContract, Either, Kind, Never, ResponseData, Spoken};
-pub use carry::{Begun, begin, carry, has_begun};
+pub use carry::{Begun, begin, begun_before, carry};
 pub(crate) use carry::{arrive, is_ours};
 pub use dispatch::{Dispatcher, HandlerContract, Handling, Route, common_answers};
 pub use failure::{Failure, LogEvent};

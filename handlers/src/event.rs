@@ -27,8 +27,8 @@ pub struct Event {
     pub trace: Option<TraceParent>,
     /// The event's `data` as sent, `null` when it had none.
     pub data: Bytes,
-    /// Whether the courier says that it has tried before.
-    pub is_redelivered: bool,
+    /// How often the courier says that it has tried before.
+    pub tries_before: u32,
 }
 
 /// An element of a delivery.
@@ -197,7 +197,7 @@ impl<'a> Members<'a> {
             data_version: text(self.data_version).unwrap_or_default().into_owned(),
             trace: text(self.traceparent).and_then(|t| TraceParent::parse(&t)),
             data: self.data(body)?,
-            is_redelivered: false,
+            tries_before: 0,
         })
     }
 

@@ -15,8 +15,8 @@ use bytes::Bytes;
 use gridwich_handlers::operation_context::{Carried, ContextReference, muted};
 use gridwich_handlers::operation_id::OperationId;
 use gridwich_handlers::participants::{
-    BlobAddress, BlobProperties, ContainerAddress, CopyRequest, EndedCopy, Existence, Kept, ListedBlob,
-    ParticipantError, PublicAccess, Said, SignedUrl, Storage, TierChange,
+    Before, BlobAddress, BlobProperties, ContainerAddress, CopyRequest, EndedCopy, Existence, Kept,
+    ListedBlob, ParticipantError, PublicAccess, Said, SignedUrl, Storage, TierChange,
 };
 
 use self::account::{Account, Authority};
@@ -283,8 +283,16 @@ impl Storage for BlobStorage {
         }
     }
 
-    async fn has_context(&self, reference: &ContextReference) -> Result<bool, ParticipantError> {
-        self.finds(&self.note(reference)?).await
+    async fn noted(&self, reference: &ContextReference) -> Result<Option<Before>, ParticipantError> {
+        self.look_at_note(reference).await
+    }
+
+    async fn watched_copy(
+        &self,
+        account: &str,
+        operation: OperationId,
+    ) -> Result<Option<String>, ParticipantError> {
+        self.find_watched(account, operation).await
     }
 
     async fn kept_context(&self, reference: &ContextReference) -> Result<String, ParticipantError> {

@@ -161,7 +161,7 @@ async fn deliveries_dropped_doubled_or_answered_in_vain_change_nothing_for_the_r
 #[tokio::test(start_paused = true)]
 async fn a_delivery_of_more_events_than_there_is_room_for_is_handled_in_turns() {
     let world = World::with(Options { config: "[endpoint]\nsteps_max = 2\n", ..Options::default() }).await;
-    world.cloud.faults.storage.always(Fault::Delay(Duration::from_secs(3)), |_| true);
+    world.cloud.faults.storage.always(Fault::Delay(Duration::from_secs(1)), |_| true);
     let events = (0..5).map(|i| {
         json!({
             "id": i.to_string(), "eventType": "request.blob.container.create", "dataVersion": "1",

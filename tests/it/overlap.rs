@@ -3,13 +3,12 @@
 
 use std::time::Duration;
 
-use gridwich_handlers::operation_context::{ContextReference, OperationContext};
+use gridwich_handlers::operation_context::{ContextReference, OperationContext, Stamp, write};
 use gridwich_handlers::operation_id::OperationId;
 use gridwich_handlers::participants::{PublicAccess, Said, Storage as _};
 use http::StatusCode;
 use local_azure::faults::Fault;
 use local_azure::ids::development_key;
-use local_azure::inside::BlobFiles as _;
 use serde_json::{Value, json};
 
 use crate::world::{Options, PROCESSOR, World, address, types};
@@ -112,8 +111,10 @@ async fn a_deletion_killed_after_its_effect_leaves_what_was_made_since() {
     let blob = address("inbox", "show", "a.mp4");
     let etag = world.storage().properties(&blob).await.unwrap().etag;
     note(&world, "inbox", "d", "request.blob.delete", &etag).await;
-    world.cloud.blob_storage.remove("inbox", "show", "a.mp4").await.unwrap();
-    tokio::time::advance(Duration::from_secs(2)).await;
+    let stamp = Stamp { operation: Some(operation("d", "request.blob.delete")), trace: None };
+    let carried = write(&OperationContext::parse(r#"{"of":"d"}"#).unwrap(), &stamp, 1_024).unwrap();
+    world.storage().delete(&blob, &etag, &carried).await.unwrap();
+    world.settled().await;
     world.upload("inbox", "show", "a.mp4", b"other pictures").await;
     give(&world, "1", &on("d", "request.blob.delete", SOURCE)).await;
     world.settled().await;

@@ -35,12 +35,12 @@ pub async fn begin(step: &Step<'_>, account: &str, about: &str) -> Result<Begun,
     Ok(Begun { note, before })
 }
 
-/// Whether the operation has begun in `account` before.
+/// The note that says that the operation has begun in `account` before, if there is one.
 ///
 /// # Errors
 /// When that cannot be found out.
-pub async fn has_begun(step: &Step<'_>, account: &str) -> Result<bool, Failure> {
-    let found = step.storage()?.has_context(&note_in(step, account)).await;
+pub async fn begun_before(step: &Step<'_>, account: &str) -> Result<Option<Before>, Failure> {
+    let found = step.storage()?.noted(&note_in(step, account)).await;
     found.map_err(Failure::of(log_events::CONTEXT_NOT_KEPT))
 }
 

@@ -269,7 +269,7 @@ mod tests {
             data_version: version.into(),
             trace: None,
             data: bytes::Bytes::from_static(b"{}"),
-            is_redelivered: false,
+            tries_before: 0,
         };
         assert!(matches!(dispatcher.route(&event("request.blob.copy", "1.0")), Route::Handler(_)));
         assert!(matches!(dispatcher.route(&event("response.blob.copy", "")), Route::Nobody));

@@ -71,6 +71,15 @@ impl Failure {
         Self { is_passing: true, comes_again: true, ..Self::new(log_event, message) }
     }
 
+    /// Turns a participant's answer into a failure with a number, where the participant may have done what was asked before
+    /// the answer was lost: then it is looked into when the event comes again.
+    pub fn unless_begun(log_event: LogEvent) -> impl FnOnce(ParticipantError) -> Self {
+        move |error| {
+            let comes_again = error.is_passing();
+            Self { comes_again, ..Self::of(log_event)(error) }
+        }
+    }
+
     /// Turns a participant's answer into a failure with a number.
     pub fn of(log_event: LogEvent) -> impl FnOnce(ParticipantError) -> Self {
         move |error| {
@@ -99,6 +108,11 @@ impl Failure {
             Some(provider) => self.caused_by(provider),
             None => self,
         }
+    }
+
+    /// Whether a provider said so, and not we ourselves.
+    pub(crate) fn is_from_outside(&self) -> bool {
+        self.source.is_some()
     }
 
     /// The sentence, and what caused it.

@@ -20,7 +20,7 @@ use super::read::{read, unwrap_text};
 use crate::event::{Event, TraceParent};
 use crate::operation_context::{OperationContext, member};
 use crate::operation_id::OperationId;
-use crate::participants::{Participants, Said};
+use crate::participants::{ParticipantError, Participants, Said};
 
 /// What starts the event type of everything a requestor asks for.
 pub(super) const REQUEST_PREFIX: &str = "request.";
@@ -30,6 +30,9 @@ pub(super) const ACKNOWLEDGE: &str = "response.acknowledge";
 pub(super) const FAILURE: &str = "response.failure";
 /// Larger answers are not published: with the largest context and the envelope they would exceed Event Grid's 1 MB an event.
 const ANSWER_BYTES_MAX: usize = 700_000;
+/// So often a request comes again while it is not known what became of it: Event Grid's waits add up to a quarter of an hour
+/// by then.
+const PATIENT_TRIES: u32 = 5;
 /// The member of an operation context that may name the trace it belongs to, in the words of W3C trace context.
 const TRACE: &str = "~traceparent";
 
@@ -113,6 +116,10 @@ fn trace_in(context: &OperationContext) -> Option<TraceParent> {
     TraceParent::parse(text.strip_prefix('"')?.strip_suffix('"')?)
 }
 
+fn unknown(error: &ParticipantError) -> Unsettled {
+    Unsettled::Unknown(error.to_string())
+}
+
 fn reported_as<H: Handler>(event: &Event) -> &str {
     if H::Event::IS_INTERNAL { H::Event::REPORTED_AS } else { &event.event_type }
 }
@@ -149,7 +156,7 @@ impl Flow<'_> {
     }
 
     fn operation(&self, context: Option<OperationContext>, carried: Option<OperationId>) -> Operation {
-        let Event { id, event_type, subject, is_redelivered, .. } = self.event;
+        let Event { id, event_type, subject, tries_before, .. } = self.event;
         let id = carried.unwrap_or_else(|| {
             if self.is_request() {
                 OperationId::of_request(id, event_type, context.as_ref())
@@ -158,8 +165,8 @@ impl Flow<'_> {
             }
         });
         let record_url = self.world.spans.record_url(id);
-        let (subject, is_redelivered) = (subject.clone(), *is_redelivered);
-        Operation { id, context, trace: None, subject, record_url, is_redelivered }
+        let (subject, tries_before) = (subject.clone(), *tries_before);
+        Operation { id, context, trace: None, subject, record_url, tries_before }
     }
 
     async fn acknowledge_and_answer<H: Handler>(
@@ -171,25 +178,45 @@ impl Flow<'_> {
             self.acknowledge(operation).await?;
         }
         let memory = data.as_ref().ok().and_then(|data| H::memory(data, &self.world.participants));
-        let memory = memory.map(|account| self.memory(account, operation));
+        let memory = memory.map(|account| self.memory::<H>(account, operation));
         let said_before = match &memory {
-            Some(memory) if operation.is_redelivered || H::RECALLS_ALWAYS => memory.recall().await,
-            _ => Ok(None),
+            Some(memory) => self.recall(memory, operation).await?,
+            None => None,
         };
-        let draft = match said_before.map_err(|error| Unsettled::Unknown(error.to_string()))? {
+        let draft = match said_before {
             Some(draft) => draft,
             None => match (self.answer::<H>(data, operation).await?, &memory) {
                 (None, _) => return Ok(()),
                 (Some(draft), None) => draft,
-                (Some(draft), Some(memory)) => memory.remember(draft).await,
+                (Some(draft), Some(memory)) => {
+                    memory.remember(draft).await.map_err(|error| unknown(&error))?
+                }
             },
         };
         Ok(self.publish(draft, operation).await?)
     }
 
-    fn memory(&self, account: String, operation: &Operation) -> Memory<'_> {
-        let said = if self.is_request() { Said::Answer } else { Said::End };
-        Memory { account, operation: operation.id, said, participants: &self.world.participants }
+    /// What has been said before. What cannot be found out is waited for when the courier has brought the event before, but
+    /// not for ever.
+    async fn recall(&self, memory: &Memory<'_>, operation: &Operation) -> Result<Option<Draft>, Unsettled> {
+        match memory.recall().await {
+            Err(error) if memory.is_strict || (1..=PATIENT_TRIES).contains(&operation.tries_before) => {
+                Err(unknown(&error))
+            }
+            Err(_) => Ok(None),
+            Ok(said) => Ok(said),
+        }
+    }
+
+    fn memory<H: Handler>(&self, account: String, operation: &Operation) -> Memory<'_> {
+        Memory {
+            account,
+            operation: operation.id,
+            said: if self.is_request() { Said::Answer } else { Said::End },
+            of: Uuid::new_v5(&Uuid::NAMESPACE_OID, &self.event.data),
+            is_strict: H::ONCE_AT_MOST,
+            participants: &self.world.participants,
+        }
     }
 
     /// Runs the handler, and forms what there is to say.
@@ -206,7 +233,11 @@ impl Flow<'_> {
         match answer {
             Ok(response) => Ok(response.answer().map(|spoken| self.success(spoken, operation))),
             // The work is over whether or not we can look: saying that it failed would be untrue.
-            Err(failure) if failure.comes_again || (failure.is_passing && !self.is_request()) => {
+            Err(failure) if failure.is_passing && !self.is_request() => {
+                Err(Unsettled::Unknown(failure.message))
+            }
+            // What has been begun may yet succeed; but somebody is waiting for an answer.
+            Err(failure) if failure.comes_again && operation.tries_before <= PATIENT_TRIES => {
                 Err(Unsettled::Unknown(failure.message))
             }
             Err(failure) if H::Event::IS_INTERIM => {

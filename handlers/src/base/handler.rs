@@ -60,9 +60,8 @@ pub trait Handler: 'static {
     /// Event types of what the platform reports about the work that is given away here, in the order it happens: their
     /// handlers publish the outcome. Empty when the answer is the outcome.
     const CONTINUES_WITH: &'static [&'static str] = &[];
-    /// Whether memory is asked before anything is done, also when the courier says that it brings the event for the first
-    /// time: for what must not happen twice at all.
-    const RECALLS_ALWAYS: bool = false;
+    /// Whether nothing is done while it cannot be found out whether it has been done: for what must not happen twice.
+    const ONCE_AT_MOST: bool = false;
 
     /// Does the work, or gives it away.
     fn handle(
@@ -118,8 +117,8 @@ pub struct Operation {
     pub subject: String,
     /// Where the log of it can be read, when the deployment knows.
     pub record_url: Option<String>,
-    /// Whether the event at hand may have been handled before.
-    pub is_redelivered: bool,
+    /// How often the courier says that it has brought the event at hand before.
+    pub tries_before: u32,
 }
 
 /// What a handler is given besides its event.

@@ -19,6 +19,10 @@ pub(super) struct Memory<'a> {
     pub(super) operation: OperationId,
     /// Which part of it.
     pub(super) said: Said,
+    /// The digest of the request's data: another request under the same id is another operation.
+    pub(super) of: Uuid,
+    /// Whether what may not be looked at counts as unknown rather than as nothing.
+    pub(super) is_strict: bool,
     /// Who keeps it.
     pub(super) participants: &'a Participants,
 }
@@ -27,6 +31,8 @@ pub(super) struct Memory<'a> {
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Remembered {
+    #[serde(rename = "of")]
+    digest: Uuid,
     id: Uuid,
     event_type: String,
     subject: String,
@@ -34,21 +40,25 @@ struct Remembered {
 }
 
 impl Memory<'_> {
-    /// Keeps what is to be said, and returns what stands: another may have spoken first. It is a precaution: what prevents
-    /// it is logged and no more.
-    pub(super) async fn remember(&self, draft: Draft) -> Draft {
-        let (Some(storage), Some(text)) = (self.participants.storage.as_deref(), written(&draft)) else {
-            return draft;
+    /// Keeps what is to be said, and returns what stands: another may have spoken first. For an answer it is a precaution:
+    /// what prevents it is logged and no more.
+    ///
+    /// # Errors
+    /// When an end cannot be kept now: several may tell it, and it comes again.
+    pub(super) async fn remember(&self, draft: Draft) -> Result<Draft, ParticipantError> {
+        let (Some(storage), Some(text)) = (self.participants.storage.as_deref(), self.written(&draft)) else {
+            return Ok(draft);
         };
         match storage.remember(&self.account, self.operation, self.said, &text).await {
-            Ok(first) => first.and_then(|text| read(&text)).unwrap_or(draft),
+            Ok(first) => Ok(first.and_then(|text| self.read(&text)).unwrap_or(draft)),
+            Err(error) if error.is_passing() && self.said == Said::End => Err(error),
             Err(error) => {
                 // An account that is not configured has seen nothing that could be repeated.
                 if !matches!(error, ParticipantError::Rejected(_, None)) {
                     let id = self.operation;
                     tracing::warn!(operation.id = %id, "a late redelivery would repeat this operation: {error}");
                 }
-                draft
+                Ok(draft)
             }
         }
     }
@@ -60,21 +70,28 @@ impl Memory<'_> {
     pub(super) async fn recall(&self) -> Result<Option<Draft>, ParticipantError> {
         let Some(storage) = self.participants.storage.as_deref() else { return Ok(None) };
         match storage.recall(&self.account, self.operation, self.said).await {
-            Ok(text) => Ok(text.and_then(|text| read(&text))),
-            Err(error) if error.is_passing() => Err(error),
-            // Whoever may not look there cannot have written there either.
+            Ok(text) => Ok(text.and_then(|text| self.read(&text))),
+            // We do not know the account; then nothing has been done there.
+            Err(ParticipantError::Rejected(_, None)) => Ok(None),
+            Err(error) if error.is_passing() || self.is_strict => Err(error),
             Err(_) => Ok(None),
         }
     }
-}
 
-fn written(draft: &Draft) -> Option<String> {
-    let data = RawValue::from_string(String::from_utf8(draft.data.clone()).ok()?).ok()?;
-    let (event_type, subject) = (draft.event_type.clone().into_owned(), draft.subject.clone());
-    serde_json::to_string(&Remembered { id: draft.id, event_type, subject, data }).ok()
-}
+    fn written(&self, draft: &Draft) -> Option<String> {
+        let data = RawValue::from_string(String::from_utf8(draft.data.clone()).ok()?).ok()?;
+        let (event_type, subject) = (draft.event_type.clone().into_owned(), draft.subject.clone());
+        serde_json::to_string(&Remembered { digest: self.of, id: draft.id, event_type, subject, data }).ok()
+    }
 
-fn read(text: &str) -> Option<Draft> {
-    let Remembered { id, event_type, subject, data } = serde_json::from_str(text).ok()?;
-    Some(Draft { id, event_type: Cow::Owned(event_type), subject, data: data.get().as_bytes().to_vec() })
+    /// Ends may be told by events of different data; answers are those of one request.
+    fn read(&self, text: &str) -> Option<Draft> {
+        let Remembered { digest, id, event_type, subject, data } = serde_json::from_str(text).ok()?;
+        let is_of_this = self.said == Said::End || digest == self.of;
+        let draft = || {
+            let (event_type, data) = (Cow::Owned(event_type), data.get().as_bytes().to_vec());
+            Draft { id, event_type, subject, data }
+        };
+        is_of_this.then(draft)
+    }
 }

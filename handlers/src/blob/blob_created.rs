@@ -87,8 +87,6 @@ impl Handler for BlobCreated {
 
     const ID: &'static str = "9d87e668-8d8c-4dd7-a7e2-b84ff6a53784";
     const CLASS: &'static str = "BlobCreatedHandler";
-    /// The watch over copies may have told the end already.
-    const RECALLS_ALWAYS: bool = true;
 
     /// Only ends that the watch over copies might tell, too, need to be remembered.
     fn memory(event: &Self::Event, participants: &Participants) -> Option<String> {
@@ -109,7 +107,8 @@ impl Handler for BlobCreated {
             return Ok(None);
         }
         let url = event.url.clone();
-        let announced = announced(event.url, event.api == COPIED, step).await;
+        let is_our_copy = event.api == COPIED && is_ours(&event.client_request_id);
+        let announced = announced(event.url, is_our_copy, step).await;
         if event.api == COPIED && announced.as_ref().err().is_none_or(|failure| !failure.is_passing) {
             forget(&url, step).await;
         }
@@ -124,8 +123,8 @@ pub(super) async fn announced(
     is_copy: bool,
     step: &Step<'_>,
 ) -> Result<BlobCreatedSuccess, Failure> {
-    let properties = match look(&url, step).await {
-        Ok(properties) => Some(properties),
+    let properties = match look(&url, is_copy, step).await {
+        Ok(properties) => properties,
         Err(error) if error.is_passing() => return Err(Failure::of(log_events::BLOB_PROPERTIES)(error)),
         Err(error) => {
             let log_event = log_events::CREATED_BLOB_METADATA;
@@ -148,11 +147,24 @@ async fn forget(url: &ResourceUri, step: &Step<'_>) {
     }
 }
 
-async fn look(url: &ResourceUri, step: &Step<'_>) -> Result<BlobProperties, ParticipantError> {
+/// What is there once no copy is under way any more; at once when our copy has ended and the one under way is another.
+async fn look(
+    url: &ResourceUri,
+    is_copy: bool,
+    step: &Step<'_>,
+) -> Result<Option<BlobProperties>, ParticipantError> {
     let Some(storage) = step.participants.storage.as_deref() else {
         return Err(ParticipantError::NotFound("storage".to_owned(), None));
     };
-    storage.settled_properties(&storage.locate(url.as_str())?).await
+    let blob = storage.locate(url.as_str())?;
+    if is_copy
+        && let Some(ours) = storage.watched_copy(&blob.container.account, step.operation.id).await?
+        && storage.properties(&blob).await?.copy_id != Some(ours)
+    {
+        // The event itself proves that ours succeeded; what is there now is another's.
+        return Ok(None);
+    }
+    storage.settled_properties(&blob).await.map(Some)
 }
 
 /// A copy must have ended well, and with the checksum of its source where both have one.

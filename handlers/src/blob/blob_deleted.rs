@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::base::lenient::null_as_default;
-use crate::base::{Answer, EventData, Failure, Handler, Recovered, Step, arrive, log_events};
+use crate::base::{Answer, EventData, Failure, Handler, Recovered, Step, arrive, is_ours, log_events};
 use crate::participants::Participants;
 use crate::resource_uri::ResourceUri;
 
@@ -68,6 +68,11 @@ impl Handler for BlobDeleted {
 
     const ID: &'static str = "ed59019b-5e8e-43a7-8b83-490611cdb722";
     const CLASS: &'static str = "BlobDeletedHandler";
+
+    /// A deletion that is asked for again learns from it that it has had its effect.
+    fn memory(event: &Self::Event, participants: &Participants) -> Option<String> {
+        is_ours(&event.client_request_id).then(|| participants.account_of(event.url.as_str())).flatten()
+    }
 
     async fn recover(
         event: &Self::Event,

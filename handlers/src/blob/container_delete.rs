@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::base::{Answer, EventData, Failure, Handler, Step, begin, has_begun, log_events};
+use crate::base::{Answer, EventData, Failure, Handler, Step, begin, begun_before, log_events};
 use crate::operation_context::OperationContext;
 use crate::participants::{ContainerAddress, ParticipantError, Participants};
 
@@ -86,7 +86,8 @@ impl Handler for BlobContainerDelete {
                 delete(&container, step).await?;
             }
             // Only who began to delete it can know that it was there.
-            Err(ParticipantError::NotFound(..)) if has_begun(step, &container.account).await? => {}
+            Err(ParticipantError::NotFound(..))
+                if begun_before(step, &container.account).await?.is_some() => {}
             Err(error) => return Err(Failure::of(log_events::CONTAINER_NOT_DELETED)(error)),
         }
         Ok(BlobContainerDeleteSuccess {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::base::{Answer, EventData, Failure, Handler, Kind, Step, begin, log_events};
 use crate::operation_context::OperationContext;
-use crate::participants::{CopyRequest, ParticipantError, Participants};
+use crate::participants::{CopyRequest, ParticipantError, Participants, Said};
 use crate::resource_uri::ResourceUri;
 
 /// A blob to copy.
@@ -93,6 +93,13 @@ impl Handler for BlobCopy {
             let message = "sourceUri and destinationUri name the same blob";
             return Err(Failure::new(log_events::COPY_URI_INVALID, message));
         }
+        if step.operation.tries_before > 0 && is_known(&destination.container.account, step).await? {
+            // It runs, or has ended: its source and its destination may have become something else since.
+            let blob_metadata =
+                storage.properties(&source).await.map(|found| found.metadata).unwrap_or_default();
+            let BlobCopyRequest { source_uri, destination_uri, .. } = request;
+            return Ok(BlobCopyScheduled { source_uri, destination_uri, blob_metadata });
+        }
         let found = storage.properties(&source).await.map_err(not_read)?;
         let container = storage.create_container(&destination.container, step.operation.id).await;
         container.map_err(Failure::of(log_events::COPY_CONTAINER))?;
@@ -105,7 +112,7 @@ impl Handler for BlobCopy {
             is_repeated: begun.before.is_some(),
             carried: &begun.carried(step, storage.context_bytes_max()),
         };
-        storage.start_copy(copy).await.map_err(Failure::of(log_events::COPY_NOT_STARTED))?;
+        storage.start_copy(copy).await.map_err(Failure::unless_begun(log_events::COPY_NOT_STARTED))?;
         Ok(BlobCopyScheduled {
             source_uri: request.source_uri,
             destination_uri: request.destination_uri,
@@ -120,4 +127,12 @@ fn not_read(error: ParticipantError) -> Failure {
         ParticipantError::NotFound(..) => Failure::of(log_events::COPY_NOT_STARTED)(error),
         error => Failure::of(log_events::BLOB_PROPERTIES)(error),
     }
+}
+
+/// Whether the operation's copy is under watch, or its end has been told.
+async fn is_known(account: &str, step: &Step<'_>) -> Result<bool, Failure> {
+    let (storage, operation) = (step.storage()?, step.operation.id);
+    let not_known = || Failure::unless_begun(log_events::COPY_NOT_STARTED);
+    let is_watched = storage.watched_copy(account, operation).await.map_err(not_known())?.is_some();
+    Ok(is_watched || storage.recall(account, operation, Said::End).await.map_err(not_known())?.is_some())
 }

@@ -56,7 +56,7 @@ impl Handler for CopyEnded {
     const ID: &'static str = BlobCreated::ID;
     const CLASS: &'static str = BlobCreated::CLASS;
     /// Storage may have told the end already, and what has become of the blob since is another story.
-    const RECALLS_ALWAYS: bool = true;
+    const ONCE_AT_MOST: bool = true;
 
     fn memory(event: &Self::Event, participants: &Participants) -> Option<String> {
         participants.account_of(event.url.as_str())

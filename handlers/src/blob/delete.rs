@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::blob_deleted::BlobDeleteSuccess;
-use crate::base::{Answer, Either, EventData, Failure, Handler, Kind, Step, begin, has_begun, log_events};
+use crate::base::{Answer, Either, EventData, Failure, Handler, Kind, Step, begin, begun_before, log_events};
 use crate::operation_context::OperationContext;
-use crate::participants::{ParticipantError, Participants};
+use crate::participants::{ParticipantError, Participants, Said};
 use crate::resource_uri::ResourceUri;
 
 /// A blob to delete.
@@ -89,7 +89,7 @@ impl Handler for BlobDelete {
         let found = match storage.properties(&blob).await {
             // Only who began to delete it can know that it was there.
             Err(missing @ ParticipantError::NotFound(..)) => {
-                return if has_begun(step, account).await? {
+                return if begun_before(step, account).await?.is_some() {
                     gone(request)
                 } else {
                     Err(Failure::of(log_events::NO_SUCH_BLOB_TO_DELETE)(missing))
@@ -98,21 +98,21 @@ impl Handler for BlobDelete {
             found => found.map_err(Failure::of(log_events::BLOB_PROPERTIES))?,
         };
         let begun = begin(step, account, &found.etag).await?;
-        match &begun.before {
-            // What was to be deleted has been; this is another blob in its place.
-            Some(before) if found.created > before.noted => return gone(request),
-            Some(before) if found.etag != before.about => {
-                let message = format!("{} has been changed since it was to be deleted", request.blob_uri);
-                return Err(Failure::new(log_events::BLOB_NOT_DELETED, message));
+        if begun.before.as_ref().is_some_and(|before| found.etag != before.about) {
+            let told = storage.recall(account, step.operation.id, Said::End).await;
+            if told.map_err(Failure::unless_begun(log_events::BLOB_NOT_DELETED))?.is_some() {
+                // What was to be deleted has been; this is another blob in its place.
+                return gone(request);
             }
-            Some(_) | None => {}
+            let message = format!("{} has been changed since it was to be deleted", request.blob_uri);
+            return Err(Failure::new(log_events::BLOB_NOT_DELETED, message));
         }
         let carried = begun.carried(step, storage.context_bytes_max());
         match storage.delete(&blob, &found.etag, &carried).await {
             Ok(()) => {}
             // A repeated try of ours finds nothing left, or somebody else was faster.
             Err(ParticipantError::NotFound(..)) => return gone(request),
-            Err(error) => return Err(Failure::of(log_events::BLOB_NOT_DELETED)(error)),
+            Err(error) => return Err(Failure::unless_begun(log_events::BLOB_NOT_DELETED)(error)),
         }
         let (blob_uri, blob_metadata) = (request.blob_uri, found.metadata);
         Ok(Either::One(BlobDeleteScheduled { blob_uri, blob_metadata }))

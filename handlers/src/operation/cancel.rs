@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::base::{Answer, EventData, Failure, Handler, Step, begin, has_begun, log_events};
+use crate::base::{Answer, EventData, Failure, Handler, Step, begin, log_events};
 use crate::operation_context::OperationContext;
 use crate::participants::{CopyState, ParticipantError, Participants};
 use crate::resource_uri::ResourceUri;
@@ -113,7 +113,7 @@ async fn abort_copy(uri: &ResourceUri, step: &Step<'_>) -> Result<(), Failure> {
             let begun = begin(step, account, id).await?;
             // What this request was to stop is over; another copy is none of its business.
             if begun.before.is_some_and(|before| before.about != *id) {
-                return Ok(());
+                return Err(nothing_to_stop(uri));
             }
             match storage.abort_copy(&destination, id).await {
                 Err(conflict @ ParticipantError::Conflict(..)) => {
@@ -123,14 +123,14 @@ async fn abort_copy(uri: &ResourceUri, step: &Step<'_>) -> Result<(), Failure> {
                         found.copy == Some(CopyState::Aborted) && found.copy_id.as_ref() == Some(id);
                     if is_stopped { Ok(()) } else { Err(not_aborted()(conflict)) }
                 }
-                aborted => aborted.map_err(not_aborted()),
+                aborted => aborted.map_err(Failure::unless_begun(log_events::COPY_NOT_ABORTED)),
             }
         }
         (Some(CopyState::Aborted), _) => Ok(()),
-        _ if has_begun(step, account).await? => Ok(()),
-        _ => {
-            let message = format!("no copy to {uri} is under way");
-            Err(Failure::new(log_events::NOTHING_TO_CANCEL, message))
-        }
+        _ => Err(nothing_to_stop(uri)),
     }
+}
+
+fn nothing_to_stop(uri: &ResourceUri) -> Failure {
+    Failure::new(log_events::NOTHING_TO_CANCEL, format!("no copy to {uri} is under way"))
 }

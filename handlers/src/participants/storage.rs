@@ -51,8 +51,6 @@ pub struct BlobProperties {
     pub metadata: BTreeMap<String, String>,
     /// When it was last written, in seconds since 1970.
     pub last_modified: i64,
-    /// When it came to be, in seconds since 1970.
-    pub created: i64,
     /// The checksum that was given with its content, as Base64; many blobs have none.
     pub content_md5: Option<String>,
     /// The state of the last copy onto this blob, if it was ever a copy.
@@ -131,9 +129,7 @@ pub enum Kept {
 pub struct Before {
     /// What it said.
     pub about: String,
-    /// When it was written, in seconds since 1970.
-    pub noted: i64,
-    /// How long ago that is, in seconds.
+    /// How long ago it was written, in seconds.
     pub seconds_ago: u64,
 }
 
@@ -364,8 +360,15 @@ pub trait Storage: Send + Sync {
         said: Said,
     ) -> Result<Option<String>, ParticipantError>;
 
-    /// Whether an operation's context is kept.
-    async fn has_context(&self, reference: &ContextReference) -> Result<bool, ParticipantError>;
+    /// The note of an operation, if there is one.
+    async fn noted(&self, reference: &ContextReference) -> Result<Option<Before>, ParticipantError>;
+
+    /// The copy of an operation that is watched: its id.
+    async fn watched_copy(
+        &self,
+        account: &str,
+        operation: OperationId,
+    ) -> Result<Option<String>, ParticipantError>;
 
     /// A context that was kept.
     async fn kept_context(&self, reference: &ContextReference) -> Result<String, ParticipantError>;

@@ -102,7 +102,7 @@ impl Handler for RollkeyStorage {
 
     const ID: &'static str = "a128cf8f-0873-4877-a90f-b2a645c52ff9";
     const CLASS: &'static str = "RollkeyStorageHandler";
-    const RECALLS_ALWAYS: bool = true;
+    const ONCE_AT_MOST: bool = true;
 
     fn memory(request: &Self::Event, _: &Participants) -> Option<String> {
         Some(request.account.clone())
@@ -133,7 +133,12 @@ async fn roll(roller: &dyn KeyRoller, account: &str, key_name: &str, step: &Step
         let message = format!("keyName: expected key1 or key2, found {key_name:?}");
         return Err(Failure::new(log_events::KEY_NOT_ROLLED, message));
     }
-    if let Some(before) = begin(step, account, key_name).await?.before {
+    let begun = begin(step, account, key_name).await.map_err(|mut failure| {
+        // It may be because the key that we use has been replaced; then the answer is on its way, or has been given.
+        failure.comes_again = step.operation.tries_before > 0 && failure.is_from_outside();
+        failure
+    });
+    if let Some(before) = begun?.before {
         if before.seconds_ago < ROLL_SECONDS_MAX {
             let message = "the key is being replaced";
             return Err(Failure::not_yet(log_events::KEY_NOT_ROLLED, message));

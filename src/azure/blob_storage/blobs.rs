@@ -56,7 +56,6 @@ impl BlobStorage {
                 .last_modified()?
                 .map(time::OffsetDateTime::unix_timestamp)
                 .unwrap_or_default(),
-            created: found.creation_time()?.map(time::OffsetDateTime::unix_timestamp).unwrap_or_default(),
             content_md5: found.content_md5()?.map(|md5| STANDARD.encode(md5)),
             copy: match found.copy_status()? {
                 None => None,

@@ -34,6 +34,11 @@ const LOOKS_AT_ONCE: usize = 8;
 /// after 10, 30, 60 and 300.
 const REPORTED_WITHIN: Duration = Duration::minutes(10);
 
+/// And so long where the destination shows another story: after an outage Event Grid's next try may be hours away.
+const REPORTED_LATE_WITHIN: Duration = Duration::hours(6);
+/// Where it is marked since when a copy seems to have ended.
+const UNCLEAR: &str = "unclear/";
+
 /// What is written down of a copy under watch.
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -43,9 +48,6 @@ struct Watched {
     carried: String,
     /// The URI of its destination.
     destination: String,
-    /// Since when it has seemed to have ended, in seconds since 1970.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    unclear_since: Option<i64>,
 }
 
 impl BlobStorage {
@@ -148,22 +150,61 @@ impl BlobStorage {
             copy_id: copy_id.to_owned(),
             carried: copy.carried.as_str().to_owned(),
             destination: self.uri(copy.destination),
-            unclear_since: None,
         };
         let account = &copy.destination.container.account;
-        let written = self.write_watched(account, &name(copy.note.operation), &watched).await;
-        written.map_err(|error| classify(&error, "the watch over the copy"))
-    }
-
-    async fn write_watched(&self, account: &str, name: &str, watched: &Watched) -> azure_core::Result<()> {
-        let Ok(container) = self.container(&own_container(account)) else { return Ok(()) };
+        let client = self.container(&own_container(account))?.blob_client(&name(copy.note.operation));
         let options = BlockBlobClientUploadOptions {
             blob_content_type: Some("application/json".to_owned()),
             method_options: silently(),
             ..BlockBlobClientUploadOptions::default()
         };
-        let text = serde_json::to_vec(watched)?;
-        container.blob_client(name).upload(Bytes::from(text).into(), Some(options)).await.map(|_| ())
+        let text = serde_json::to_vec(&watched).unwrap_or_default();
+        match client.upload(Bytes::from(text).into(), Some(options)).await {
+            Ok(_) => Ok(()),
+            Err(error) => match classify(&error, "the watch over the copy") {
+                passing if passing.is_passing() => Err(passing),
+                // The copy runs all the same.
+                refused => {
+                    tracing::warn!(operation.id = %copy.note.operation, "a copy is not watched: {refused}");
+                    Ok(())
+                }
+            },
+        }
+    }
+
+    pub(super) async fn find_watched(
+        &self,
+        account: &str,
+        operation: OperationId,
+    ) -> Result<Option<String>, ParticipantError> {
+        let failed = |error: azure_core::Error| classify(&error, "the watch over the copy");
+        let client = self.container(&own_container(account))?.blob_client(&name(operation));
+        let content = match client.download(None).await {
+            Err(error) if error.http_status() == Some(StatusCode::NotFound) => return Ok(None),
+            content => content.map_err(failed)?.body.collect().await.map_err(failed)?,
+        };
+        Ok(serde_json::from_slice::<Watched>(&content).ok().map(|watched| watched.copy_id))
+    }
+
+    /// For how long a copy has seemed to have ended; from the first time it is asked.
+    async fn unclear_for(&self, account: &str, operation: OperationId) -> azure_core::Result<Duration> {
+        let Ok(container) = self.container(&own_container(account)) else { return Ok(Duration::ZERO) };
+        let mark = container.blob_client(&format!("{UNCLEAR}{}", operation.digits()));
+        match mark.get_properties(None).await {
+            Ok(found) => Ok(clock::now() - found.last_modified()?.unwrap_or_else(clock::now)),
+            Err(error) if error.http_status() == Some(StatusCode::NotFound) => {
+                let options = BlockBlobClientUploadOptions {
+                    if_none_match: Some(Etag::from("*")),
+                    method_options: silently(),
+                    ..BlockBlobClientUploadOptions::default()
+                };
+                match mark.upload(Bytes::new().into(), Some(options)).await {
+                    Err(error) if code(&error) != Some("BlobAlreadyExists") => Err(error),
+                    _ => Ok(Duration::ZERO),
+                }
+            }
+            Err(error) => Err(error),
+        }
     }
 
     pub(super) async fn unwatch_copy(
@@ -231,18 +272,13 @@ impl BlobStorage {
             Err(error) if error.http_status() == Some(StatusCode::NotFound) => return Ok(None),
             content => content?.body.collect().await?,
         };
-        let Ok(mut watched) = serde_json::from_slice::<Watched>(&content) else { return Ok(None) };
+        let Ok(watched) = serde_json::from_slice::<Watched>(&content) else { return Ok(None) };
         let (end, reason) = match self.end(&watched).await? {
             End::NotYet => return Ok(None),
             End::Clear(end, reason) => (end, reason),
             End::Unclear(end) => {
-                let now = clock::now().unix_timestamp();
-                let Some(since) = watched.unclear_since else {
-                    watched.unclear_since = Some(now);
-                    self.write_watched(account, name, &watched).await?;
-                    return Ok(None);
-                };
-                if now - since < REPORTED_WITHIN.whole_seconds() {
+                let patience = if end == CopyEnd::Succeeded { REPORTED_WITHIN } else { REPORTED_LATE_WITHIN };
+                if self.unclear_for(account, operation).await? < patience {
                     return Ok(None);
                 }
                 (end, String::new())

@@ -94,28 +94,25 @@ impl BlobStorage {
             Ok(()) => Ok(Kept::Now),
             Err(error) if code(&error) == Some("BlobAlreadyExists") => {
                 let found = note.get_properties(None).await.map_err(failed)?;
-                let mut metadata = found.metadata().map_err(failed)?;
                 // A try of ours whose answer was lost has written it.
-                if metadata.get(ATTEMPT) == Some(&attempt) {
+                if found.metadata().map_err(failed)?.get(ATTEMPT) == Some(&attempt) {
                     return Ok(Kept::Now);
                 }
-                let noted = found.last_modified().map_err(failed)?.unwrap_or_else(clock::now);
-                let age = (clock::now() - noted).whole_seconds();
-                Ok(Kept::Before(Before {
-                    about: metadata.remove(ABOUT).unwrap_or_default(),
-                    noted: noted.unix_timestamp(),
-                    seconds_ago: u64::try_from(age).unwrap_or_default(),
-                }))
+                before(&found).map(Kept::Before).map_err(failed)
             }
             Err(error) => Err(failed(error)),
         }
     }
 
-    pub(super) async fn finds(&self, note: &BlobClient) -> Result<bool, ParticipantError> {
-        match note.get_properties(None).await {
-            Ok(_) => Ok(true),
-            Err(error) if error.http_status() == Some(StatusCode::NotFound) => Ok(false),
-            Err(error) => Err(classify(&error, "the note of the operation")),
+    pub(super) async fn look_at_note(
+        &self,
+        reference: &ContextReference,
+    ) -> Result<Option<Before>, ParticipantError> {
+        let failed = |error: azure_core::Error| classify(&error, "the note of the operation");
+        match self.note(reference)?.get_properties(None).await {
+            Ok(found) => before(&found).map(Some).map_err(failed),
+            Err(error) if error.http_status() == Some(StatusCode::NotFound) => Ok(None),
+            Err(error) => Err(failed(error)),
         }
     }
 
@@ -127,6 +124,15 @@ impl BlobStorage {
             ParticipantError::Rejected("what was kept of the operation is no text".to_owned(), None)
         })
     }
+}
+
+fn before(note: &impl BlobClientGetPropertiesResultHeaders) -> azure_core::Result<Before> {
+    let noted = note.last_modified()?.unwrap_or_else(clock::now);
+    let age = (clock::now() - noted).whole_seconds();
+    Ok(Before {
+        about: note.metadata()?.remove(ABOUT).unwrap_or_default(),
+        seconds_ago: u64::try_from(age).unwrap_or_default(),
+    })
 }
 
 /// The container of an account that is ours alone.
