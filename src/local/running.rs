@@ -12,7 +12,7 @@ use local_azure::clock::Clock;
 use local_azure::cloud::{Cloud, CloudSettings};
 use local_azure::event_grid::RetrySchedule;
 use local_azure::ids::Ids;
-use local_azure::media_services::{Encoder, Ffmpeg};
+use local_azure::media_services::{Encoder, Ffmpeg, StreamingSettings};
 use local_azure::serve::serve;
 use local_azure::tls::DevelopmentTls;
 use local_azure::webhook::HttpWebhooks;
@@ -127,6 +127,7 @@ fn cloud_settings(
         event_grid_url: places.event_grid(),
         storage_url: places.storage(),
         media_url: places.media(),
+        streaming: StreamingSettings::at(places.streaming()),
         key_vault_url: places.key_vault(),
         subscription: SUBSCRIPTION.to_owned(),
         resource_group: RESOURCE_GROUP.to_owned(),

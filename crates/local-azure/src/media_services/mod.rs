@@ -1,7 +1,7 @@
 //! The local Media Services: the Azure Media Services v3 dialect, with jobs that really encode. Holds no media itself:
 //! files come from and go to Blob Storage.
 //!
-//! One request walks `routes` → `admission` → `assets`, `transforms` or `jobs`; a job then walks `jobs::queue` →
+//! One request walks `routes` → `admission` → `assets`, `transforms`, `jobs` or `publication`; a job then walks `jobs::queue` →
 //! `jobs::run` → `ffmpeg` (or `scripted`), and every change of its state becomes events on the way.
 
 mod account;
@@ -13,6 +13,7 @@ mod iso_duration;
 mod jobs;
 mod listing;
 mod presets;
+mod publication;
 mod resource;
 mod routes;
 mod scripted;
@@ -34,7 +35,7 @@ use admission::Admission;
 pub use ffmpeg::Ffmpeg;
 pub use jobs::{JobError, JobErrorCategory, JobErrorCode, JobErrorDetail, JobRetry};
 pub use scripted::{Script, Scripted, ScriptedOutput};
-pub use settings::{Encoder, RegionSettings, Settings};
+pub use settings::{Encoder, RegionSettings, Settings, StreamingSettings};
 
 /// How long [`MediaServices::shutdown`] waits for encoders to die and scratch folders to go.
 const SHUTDOWN_MAX: Duration = Duration::from_secs(5);

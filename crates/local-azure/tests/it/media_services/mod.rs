@@ -13,6 +13,7 @@ mod events;
 mod jobs;
 mod lists;
 mod outcomes;
+mod publication;
 mod queue;
 mod studio;
 mod transforms;
