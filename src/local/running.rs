@@ -74,11 +74,12 @@ impl LocalCloud {
             Cloud::new(cloud_settings(&settings, &places, &tls)?).map_err(|error| error.to_string())?;
         let local = Self { cloud, places, tasks: TaskTracker::new(), stop: CancellationToken::new() };
         let optional_tls = settings.with_tls.then(|| Arc::clone(&tls.server));
-        let Ports { home: home_port, event_grid, media, storage, key_vault, .. } = settings.ports;
+        let Ports { home: home_port, event_grid, media, storage, key_vault, streaming, .. } = settings.ports;
         local.listen(storage, local.cloud.blob_storage.router(), optional_tls.clone()).await?;
         local.listen(event_grid, local.cloud.event_grid.router(), optional_tls).await?;
         local.listen(media, local.cloud.media_services.router(), Some(Arc::clone(&tls.server))).await?;
-        local.listen(key_vault, local.cloud.key_vault.router(), Some(tls.server)).await?;
+        local.listen(key_vault, local.cloud.key_vault.router(), Some(Arc::clone(&tls.server))).await?;
+        local.listen(streaming, local.cloud.media_services.streaming_router(), Some(tls.server)).await?;
         seed::topics_and_containers(&local).await?;
         local.listen(home_port, home::router(&local.cloud, &local.places), None).await?;
         Ok(local)

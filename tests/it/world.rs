@@ -149,6 +149,7 @@ impl World {
         network.connect(STORAGE, cloud.blob_storage.router());
         network.connect(MEDIA, cloud.media_services.router());
         network.connect(KEY_VAULT, cloud.key_vault.router());
+        network.connect(STREAMING, cloud.media_services.streaming_router());
         for topic in ["requests", "responses"] {
             cloud.event_grid.create_topic(topic, InputSchema::EventGridSchema).unwrap();
         }

@@ -18,6 +18,7 @@ mod resource;
 mod routes;
 mod scripted;
 mod settings;
+mod streaming;
 mod transforms;
 
 use std::sync::Arc;
@@ -31,6 +32,7 @@ use crate::faults::Faults;
 use crate::ids::Ids;
 use account::Account;
 use admission::Admission;
+use streaming::Streaming;
 
 pub use ffmpeg::Ffmpeg;
 pub use jobs::{JobError, JobErrorCategory, JobErrorCode, JobErrorDetail, JobRetry};
@@ -48,6 +50,7 @@ pub struct MediaServices(Arc<Inner>);
 struct Inner {
     accounts: Vec<Arc<Account>>,
     admission: Admission,
+    streaming: Streaming,
     faults: Faults,
     ids: Ids,
     tasks: TaskTracker,
@@ -64,13 +67,19 @@ impl MediaServices {
             Admission::new(settings.clock.clone(), settings.subscription.clone(), settings.strict_auth);
         let (faults, ids) = (settings.faults.clone(), settings.ids.clone());
         let accounts = account::of_regions(settings, &tasks, &stop);
+        let streaming = Streaming::new(&accounts);
         let _stop_on_drop = stop.clone().drop_guard();
-        Self(Arc::new(Inner { accounts, admission, faults, ids, tasks, stop, _stop_on_drop }))
+        Self(Arc::new(Inner { accounts, admission, streaming, faults, ids, tasks, stop, _stop_on_drop }))
     }
 
     /// The service as a function from request to response, for all accounts.
     pub fn router(&self) -> Router {
         routes::router(self)
+    }
+
+    /// The streaming endpoints of all accounts as a function from request to response.
+    pub fn streaming_router(&self) -> Router {
+        streaming::router(self.0.streaming.clone())
     }
 
     /// The ARM id of an account, which is the topic of its events, for example

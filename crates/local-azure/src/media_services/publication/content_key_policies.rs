@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::key_options::KeyOption;
+use super::locators::Locator;
 use crate::arm::ArmError;
 use crate::media_services::account::Account;
 use crate::media_services::answer::{Answer, Call, Incoming, answer, answer_empty, conflict, given};
@@ -90,8 +91,10 @@ pub(super) fn update(account: &Account, name: &str, call: &Call) -> Answer {
 pub(super) fn delete(account: &Account, name: &str) -> Answer {
     let mut holdings = account.holdings();
     let in_use = |policy: &String| folded(policy) == folded(name);
-    if holdings.publication.locators.values().flat_map(|locator| locator.content_key_policies()).any(in_use) {
-        return Err(conflict(format!("The content key policy '{name}' is in use by streaming locators.")).into());
+    if holdings.publication.locators.values().flat_map(Locator::content_key_policies).any(in_use) {
+        return Err(
+            conflict(format!("The content key policy '{name}' is in use by streaming locators.")).into()
+        );
     }
     let removed = holdings.publication.content_key_policies.remove(&folded(name));
     answer_empty(if removed.is_some() { StatusCode::OK } else { StatusCode::NO_CONTENT })

@@ -78,9 +78,10 @@ pub(super) fn of_locator(
         let label = default_key.and_then(|key| key.label.clone());
         let own_policy = default_key.and_then(|key| key.policy_name.as_deref());
         let policy = own_policy.or(default_policy).map(str::to_owned);
-        let brought = given.iter().enumerate().find(|(_, key)| {
-            label.is_some() && key.label_reference_in_streaming_policy == label
-        });
+        let brought = given
+            .iter()
+            .enumerate()
+            .find(|(_, key)| label.is_some() && key.label_reference_in_streaming_policy == label);
         let (id, value) = match brought {
             Some((index, key)) => (key.id, key.value(index, ids)?),
             None => (ids.guid(), random(ids)),
@@ -108,7 +109,7 @@ impl GivenKey {
 
 impl ContentKey {
     /// With the key's value, or without.
-    pub fn shown(&self, with_value: bool) -> KeyAnswer {
+    pub(super) fn shown(&self, with_value: bool) -> KeyAnswer {
         KeyAnswer {
             id: self.id.to_string(),
             kind: self.kind,

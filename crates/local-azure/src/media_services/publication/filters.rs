@@ -144,8 +144,7 @@ pub(super) fn get(account: &Account, owner: Owner<'_>, name: &str) -> Answer {
 pub(super) fn update(account: &Account, owner: Owner<'_>, name: &str, call: &Call) -> Answer {
     let update = call.json::<Incoming<FilterUpdate>>()?.properties;
     let (now, mut holdings) = (account.now(), account.holdings());
-    let filter =
-        owner.find_mut(&mut holdings.publication, name).ok_or_else(|| owner.absent(name))?;
+    let filter = owner.find_mut(&mut holdings.publication, name).ok_or_else(|| owner.absent(name))?;
     let mut properties = filter.properties.clone();
     if let Some(range) = update.presentation_time_range {
         properties.presentation_time_range = range;
@@ -241,9 +240,10 @@ impl FilterProperties {
         let conditions = self.tracks.iter().flat_map(|selection| &selection.track_selections);
         match conditions.clone().any(|condition| condition.property == TrackProperty::Unknown) {
             true => Err(invalid("tracks.trackSelections.property", "'Unknown' selects nothing")),
-            false if conditions.clone().any(|condition| condition.bitrates().is_err()) => {
-                Err(invalid("tracks.trackSelections.value", "a bitrate is a number or a range such as 0-500000"))
-            }
+            false if conditions.clone().any(|condition| condition.bitrates().is_err()) => Err(invalid(
+                "tracks.trackSelections.value",
+                "a bitrate is a number or a range such as 0-500000",
+            )),
             false => Ok(()),
         }
     }

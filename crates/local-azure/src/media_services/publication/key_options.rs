@@ -113,11 +113,17 @@ impl KeyOption {
             ArmError::bad_request(format!("properties.options[{index}].{member} is invalid: {problem}."))
         };
         let parts = serde_path_to_error::deserialize::<_, Parts>(&text).map_err(|error| {
-            let problem = if error.inner().to_string().starts_with("missing field") { "it is missing or lacks a member" } else { "it is none of the dialect's" };
+            let problem = if error.inner().to_string().starts_with("missing field") {
+                "it is missing or lacks a member"
+            } else {
+                "it is none of the dialect's"
+            };
             invalid(&error.path().to_string(), problem)
         })?;
         if let KeyRestriction::Token(restriction) = &parts.restriction {
-            restriction.check().map_err(|(member, problem)| invalid(&format!("restriction.{member}"), problem))?;
+            restriction
+                .check()
+                .map_err(|(member, problem)| invalid(&format!("restriction.{member}"), problem))?;
         }
         let template = &text["configuration"]["widevineTemplate"];
         let is_json = |template: &str| serde_json::from_str::<Value>(template).is_ok();
@@ -163,9 +169,7 @@ impl TokenRestriction {
         if self.keys().next().is_none() && self.open_id_connect_discovery_document.is_none() {
             return Err(("primaryVerificationKey", "it is missing"));
         }
-        let is_weak = |key: &VerificationKey| {
-            matches!(key, VerificationKey::Symmetric { key_value } if key_value.len() < VERIFICATION_KEY_BYTES_MIN)
-        };
+        let is_weak = |key: &VerificationKey| matches!(key, VerificationKey::Symmetric { key_value } if key_value.len() < VERIFICATION_KEY_BYTES_MIN);
         if self.keys().any(is_weak) {
             return Err(("primaryVerificationKey.keyValue", "it has fewer than 16 bytes"));
         }

@@ -102,7 +102,9 @@ impl LocatorRequest {
     fn check_filters(&self, publication: &Publication, asset: &str) -> Result<(), ArmError> {
         let filters = self.filters.as_deref().unwrap_or_default();
         if filters.len() > FILTERS_MAX {
-            return Err(ArmError::bad_request(format!("properties.filters has more than {FILTERS_MAX} entries.")));
+            return Err(ArmError::bad_request(format!(
+                "properties.filters has more than {FILTERS_MAX} entries."
+            )));
         }
         match filters.iter().find(|filter| publication.filter(asset, filter).is_none()) {
             None => Ok(()),

@@ -113,7 +113,8 @@ pub(super) fn list_of_asset(account: &Account, asset: &str) -> Answer {
     if !holdings.assets.contains_key(&folded(asset)) {
         return Err(ArmError::not_found(&format!("Microsoft.Media/mediaservices/assets/{asset}")).into());
     }
-    let own = holdings.publication.locators.values().filter(|locator| folded(&locator.asset) == folded(asset));
+    let own =
+        holdings.publication.locators.values().filter(|locator| folded(&locator.asset) == folded(asset));
     let shown = own.map(|locator| {
         let mut shown = json!(locator.summary());
         shown["name"] = json!(locator.name);

@@ -17,15 +17,19 @@ use std::collections::BTreeMap;
 
 use time::OffsetDateTime;
 
-pub(super) use content_key_policies::ContentKeyPolicy;
+use content_key_policies::ContentKeyPolicy;
 pub(super) use content_keys::{ContentKey, KeyKind};
-pub(super) use endpoints::Endpoint;
-pub(super) use filters::{Condition, Filter, FilterProperties, Operation, TrackProperty};
-pub(super) use key_options::{KeyRestriction, TokenRestriction, VerificationKey};
+use endpoints::Endpoint;
+use filters::Filter;
+pub(super) use filters::{Condition, FilterProperties, Operation, TimeRange, TrackProperty};
+pub(super) use key_options::{
+    KeyConfiguration, KeyRestriction, RequiredClaim, TokenRestriction, VerificationKey,
+};
 pub(super) use locators::Locator;
-pub(super) use paths::Protocol;
+pub(super) use paths::{Protocol, is_server_manifest};
 pub(super) use routes::{Target, route, target};
-pub(super) use streaming_policies::{Protocols, StreamingPolicy};
+pub(super) use streaming_policies::Rules;
+use streaming_policies::StreamingPolicy;
 
 /// What an account has for publication, by folded names.
 pub(super) struct Publication {

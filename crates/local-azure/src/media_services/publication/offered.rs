@@ -45,10 +45,12 @@ pub(super) fn check_keys(
             continue;
         }
         let Some(policy) = key.and_then(|key| key.policy.as_deref()) else {
-            let message = "properties.defaultContentKeyPolicyName is missing, and the streaming policy needs one.";
+            let message =
+                "properties.defaultContentKeyPolicyName is missing, and the streaming policy needs one.";
             return Err(ArmError::bad_request(message));
         };
-        let policy = policies.get(&folded(policy)).ok_or_else(|| super::content_key_policies::absent(policy))?;
+        let policy =
+            policies.get(&folded(policy)).ok_or_else(|| super::content_key_policies::absent(policy))?;
         check_options(policy)?;
     }
     Ok(())
@@ -70,9 +72,11 @@ fn check_tracks(policy: &StreamingPolicy, kind: KeyKind, encryption: &Encryption
 }
 
 fn check_options(policy: &ContentKeyPolicy) -> Result<(), ArmError> {
-    let mut clear_key = policy.options.iter().filter(|o| o.configuration == KeyConfiguration::ClearKey).peekable();
+    let mut clear_key =
+        policy.options.iter().filter(|o| o.configuration == KeyConfiguration::ClearKey).peekable();
     if clear_key.peek().is_none() {
-        let message = "has no option with a ContentKeyPolicyClearKeyConfiguration, which envelope encryption needs";
+        let message =
+            "has no option with a ContentKeyPolicyClearKeyConfiguration, which envelope encryption needs";
         return Err(ArmError::bad_request(format!("The content key policy '{}' {message}.", policy.name)));
     }
     let problem = clear_key.find_map(|option| match &option.restriction {

@@ -14,7 +14,7 @@ use crate::media_services::resource::folded;
 /// What stands in a path as it is (RFC 3986, unreserved).
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 /// How the name of a server manifest ends.
-pub(in crate::media_services) const SERVER_MANIFEST: &str = ".ism";
+const SERVER_MANIFEST: &str = ".ism";
 
 /// What players speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -42,7 +42,8 @@ struct StreamingPath {
 pub(super) async fn of(account: &Account, locator: &Locator, rules: &Rules) -> Result<PathsAnswer, ArmError> {
     let files = files(account, locator).await?;
     let manifest = files.iter().find(|name| is_server_manifest(name));
-    let path = |name: &str, rest: &str| format!("/{}/{}{rest}", locator.id, utf8_percent_encode(name, ESCAPED));
+    let path =
+        |name: &str, rest: &str| format!("/{}/{}{rest}", locator.id, utf8_percent_encode(name, ESCAPED));
     let mut streaming_paths = Vec::new();
     for (protocol, scheme, arguments) in streams(rules) {
         let paths = manifest.map(|name| path(name, &format!("/manifest({arguments})")));
@@ -75,7 +76,9 @@ fn streams(rules: &Rules) -> impl Iterator<Item = (Protocol, &'static str, &'sta
         (clear.dash, Protocol::Dash, "NoEncryption", "format=mpd-time-cmaf"),
         (envelope.hls, Protocol::Hls, "EnvelopeEncryption", "format=m3u8-cmaf,encryption=cbc"),
     ];
-    all.into_iter().filter(|(enabled, ..)| *enabled).map(|(_, protocol, scheme, text)| (protocol, scheme, text))
+    all.into_iter()
+        .filter(|(enabled, ..)| *enabled)
+        .map(|(_, protocol, scheme, text)| (protocol, scheme, text))
 }
 
 async fn files(account: &Account, locator: &Locator) -> Result<Vec<String>, ArmError> {

@@ -54,7 +54,9 @@ pub(in crate::media_services) fn target<'a>(segments: &[&'a str]) -> Option<Targ
         "streaminglocators" => match *rest {
             [] => Some(Target::Locators),
             [locator] => Some(Target::Locator(locator)),
-            [locator, act] if act.eq_ignore_ascii_case("listContentKeys") => Some(Target::LocatorKeys(locator)),
+            [locator, act] if act.eq_ignore_ascii_case("listContentKeys") => {
+                Some(Target::LocatorKeys(locator))
+            }
             [locator, act] if act.eq_ignore_ascii_case("listPaths") => Some(Target::LocatorPaths(locator)),
             _ => None,
         },
@@ -71,8 +73,12 @@ pub(in crate::media_services) fn target<'a>(segments: &[&'a str]) -> Option<Targ
 
 fn of_asset<'a>(segments: &[&'a str]) -> Option<Target<'a>> {
     match *segments {
-        [asset, act] if act.eq_ignore_ascii_case("listStreamingLocators") => Some(Target::LocatorsOfAsset(asset)),
-        [asset, filters] if filters.eq_ignore_ascii_case("assetFilters") => Some(Target::Filters(Some(asset))),
+        [asset, act] if act.eq_ignore_ascii_case("listStreamingLocators") => {
+            Some(Target::LocatorsOfAsset(asset))
+        }
+        [asset, filters] if filters.eq_ignore_ascii_case("assetFilters") => {
+            Some(Target::Filters(Some(asset)))
+        }
         [asset, filters, filter] if filters.eq_ignore_ascii_case("assetFilters") => {
             Some(Target::Filter(Some(asset), filter))
         }
@@ -81,7 +87,11 @@ fn of_asset<'a>(segments: &[&'a str]) -> Option<Target<'a>> {
 }
 
 /// Answers a request about publication.
-pub(in crate::media_services) async fn route(account: &Arc<Account>, target: &Target<'_>, call: &Call) -> Answer {
+pub(in crate::media_services) async fn route(
+    account: &Arc<Account>,
+    target: &Target<'_>,
+    call: &Call,
+) -> Answer {
     match (target, &call.method) {
         (Target::Filters(asset), &Method::GET) => filters::list(account, of(*asset), call),
         (Target::Filter(asset, filter), &Method::GET) => filters::get(account, of(*asset), filter),
@@ -95,7 +105,9 @@ pub(in crate::media_services) async fn route(account: &Arc<Account>, target: &Ta
         (Target::ContentKeyPolicies, &Method::GET) => content_key_policies::list(account, call),
         (Target::ContentKeyPolicy(policy), &Method::GET) => content_key_policies::get(account, policy),
         (Target::ContentKeyPolicy(policy), &Method::PUT) => content_key_policies::put(account, policy, call),
-        (Target::ContentKeyPolicy(policy), &Method::PATCH) => content_key_policies::update(account, policy, call),
+        (Target::ContentKeyPolicy(policy), &Method::PATCH) => {
+            content_key_policies::update(account, policy, call)
+        }
         (Target::ContentKeyPolicy(policy), &Method::DELETE) => content_key_policies::delete(account, policy),
         (Target::ContentKeyPolicySecrets(policy), &Method::POST) => {
             content_key_policies::with_secrets(account, policy)

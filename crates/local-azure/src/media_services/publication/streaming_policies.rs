@@ -103,7 +103,10 @@ pub(super) fn predefined(now: OffsetDateTime) -> BTreeMap<String, StreamingPolic
         smooth_streaming: streaming,
     };
     let clear = |download, streaming| Rules {
-        no_encryption: Some(Encryption { enabled_protocols: protocols(download, streaming), ..Encryption::default() }),
+        no_encryption: Some(Encryption {
+            enabled_protocols: protocols(download, streaming),
+            ..Encryption::default()
+        }),
         ..Rules::default()
     };
     let keyed = |enabled_protocols, label: &str, drm: Value| Encryption {
@@ -155,15 +158,22 @@ pub(super) fn put(account: &Account, name: &str, call: &Call) -> Answer {
         if policy.rules == rules {
             return answer(StatusCode::CREATED, shown(account, policy));
         }
-        return Err(conflict(format!("The streaming policy '{name}' exists, and policies cannot be changed.")).into());
+        return Err(conflict(format!(
+            "The streaming policy '{name}' exists, and policies cannot be changed."
+        ))
+        .into());
     }
     if name.to_lowercase().starts_with(&PREDEFINED.to_lowercase()) {
-        return Err(ArmError::bad_request(format!("Names that begin with '{PREDEFINED}' are the service's.")).into());
+        return Err(ArmError::bad_request(format!(
+            "Names that begin with '{PREDEFINED}' are the service's."
+        ))
+        .into());
     }
     rules.check()?;
-    if let Some(policy) = rules.content_key_policies().find(|policy| {
-        !holdings.publication.content_key_policies.contains_key(&folded(policy))
-    }) {
+    if let Some(policy) = rules
+        .content_key_policies()
+        .find(|policy| !holdings.publication.content_key_policies.contains_key(&folded(policy)))
+    {
         return Err(super::content_key_policies::absent(policy).into());
     }
     let policies = &mut holdings.publication.streaming_policies;
@@ -190,7 +200,9 @@ pub(super) fn delete(account: &Account, name: &str) -> Answer {
         return Err(ArmError::bad_request("Predefined streaming policies cannot be deleted.").into());
     }
     if holdings.publication.locators.values().any(|locator| folded(&locator.policy) == folded(name)) {
-        return Err(conflict(format!("The streaming policy '{name}' is in use by streaming locators.")).into());
+        return Err(
+            conflict(format!("The streaming policy '{name}' is in use by streaming locators.")).into()
+        );
     }
     holdings.publication.streaming_policies.remove(&folded(name));
     answer_empty(StatusCode::OK)
@@ -234,7 +246,8 @@ impl Rules {
 
     /// All content key policies that are named.
     fn content_key_policies(&self) -> impl Iterator<Item = &str> {
-        let of_keys = self.keyed().filter_map(|(_, encryption)| encryption.default_key()?.policy_name.as_deref());
+        let of_keys =
+            self.keyed().filter_map(|(_, encryption)| encryption.default_key()?.policy_name.as_deref());
         self.default_content_key_policy_name.as_deref().into_iter().chain(of_keys)
     }
 

@@ -75,12 +75,13 @@ async fn filters_belong_to_an_asset_or_to_the_account() {
 #[tokio::test(start_paused = true)]
 async fn a_filter_that_can_filter_nothing_is_refused_with_the_members_name() {
     let world = published().await;
-    let condition = |property: &str, value: &str, operation: &str| {
-        json!({"tracks": [{"trackSelections": [{"property": property, "value": value, "operation": operation}]}]})
-    };
+    let condition = |property: &str, value: &str, operation: &str| json!({"tracks": [{"trackSelections": [{"property": property, "value": value, "operation": operation}]}]});
     for (properties, member) in [
         (json!({"presentationTimeRange": {"startTimestamp": -1}}), "presentationTimeRange.startTimestamp"),
-        (json!({"presentationTimeRange": {"startTimestamp": 2, "endTimestamp": 1}}), "presentationTimeRange.endTimestamp"),
+        (
+            json!({"presentationTimeRange": {"startTimestamp": 2, "endTimestamp": 1}}),
+            "presentationTimeRange.endTimestamp",
+        ),
         (json!({"presentationTimeRange": {"timescale": 0}}), "presentationTimeRange.timescale"),
         (json!({"presentationTimeRange": {"startTimestamp": "1"}}), "presentationTimeRange.startTimestamp"),
         (condition("Colour", "red", "Equal"), "trackSelections[0].property"),
@@ -138,9 +139,13 @@ async fn a_streaming_policy_of_ones_own_is_made_once() {
     let (_, shown) = world.get("streamingPolicies/p").await;
     let cbcs = &shown["properties"]["commonEncryptionCbcs"];
     assert_eq!(cbcs["drm"]["fairPlay"]["allowPersistentLicense"], true);
-    assert_eq!(world.put("streamingPolicies/none", json!({"properties": {}})).await.0, StatusCode::BAD_REQUEST);
-    let (status, answer) =
-        world.put("streamingPolicies/q", json!({"properties": {"noEncryption": {"enabledProtocols": {"hls": 1}}}})).await;
+    assert_eq!(
+        world.put("streamingPolicies/none", json!({"properties": {}})).await.0,
+        StatusCode::BAD_REQUEST
+    );
+    let (status, answer) = world
+        .put("streamingPolicies/q", json!({"properties": {"noEncryption": {"enabledProtocols": {"hls": 1}}}}))
+        .await;
     assert_eq!(status, StatusCode::BAD_REQUEST);
     assert!(message(&answer).contains("enabledProtocols"), "{answer}");
     assert_eq!(world.delete("streamingPolicies/p").await, StatusCode::OK);
@@ -158,13 +163,15 @@ async fn a_content_key_policy_shows_its_secrets_only_on_request() {
         assert!(!answer.to_string().contains("MDEyMzQ1Njc4OWFiY2RlZg"), "{answer}");
         assert_eq!(answer["properties"]["options"][0]["restriction"]["issuer"], "i");
     }
-    let (status, secrets) = world.post("contentKeyPolicies/k/getPolicyPropertiesWithSecrets", Value::Null).await;
+    let (status, secrets) =
+        world.post("contentKeyPolicies/k/getPolicyPropertiesWithSecrets", Value::Null).await;
     assert_eq!(status, StatusCode::OK);
     let key = &secrets["options"][0]["restriction"]["primaryVerificationKey"]["keyValue"];
     assert_eq!(key, "MDEyMzQ1Njc4OWFiY2RlZg==");
     assert_eq!(secrets["policyId"], shown["properties"]["policyId"]);
     assert_eq!(world.put("contentKeyPolicies/k", token_policy()).await.0, StatusCode::OK);
-    let (status, shown) = world.patch("contentKeyPolicies/k", json!({"properties": {"description": "new"}})).await;
+    let (status, shown) =
+        world.patch("contentKeyPolicies/k", json!({"properties": {"description": "new"}})).await;
     assert_eq!((status, &shown["properties"]["description"]), (StatusCode::OK, &json!("new")));
     assert_eq!(world.delete("contentKeyPolicies/k").await, StatusCode::OK);
     let (status, _) = world.post("contentKeyPolicies/k/getPolicyPropertiesWithSecrets", Value::Null).await;
@@ -178,7 +185,11 @@ async fn a_content_key_policy_is_refused_with_the_members_name_and_without_its_v
         ("/configuration", json!({"@odata.type": "#Microsoft.Media.Secret"}), "configuration"),
         ("/restriction/restrictionTokenType", json!("Secret"), "restriction"),
         ("/restriction/primaryVerificationKey/keyValue", json!("Secret!"), "restriction"),
-        ("/restriction/primaryVerificationKey/keyValue", json!("c2hvcnQ="), "primaryVerificationKey.keyValue"),
+        (
+            "/restriction/primaryVerificationKey/keyValue",
+            json!("c2hvcnQ="),
+            "primaryVerificationKey.keyValue",
+        ),
     ] {
         let mut policy = token_policy();
         *policy["properties"]["options"][0].pointer_mut(pointer).unwrap() = value;
@@ -233,7 +244,12 @@ async fn a_locator_is_refused_for_what_it_names() {
         ("streamingPolicyName", Value::Null, StatusCode::BAD_REQUEST, "properties.streamingPolicyName"),
         ("streamingPolicyName", json!("nonesuch"), StatusCode::NOT_FOUND, "streamingPolicies/nonesuch"),
         ("filters", json!(["nonesuch"]), StatusCode::NOT_FOUND, "assetFilters/nonesuch"),
-        ("defaultContentKeyPolicyName", json!("nonesuch"), StatusCode::NOT_FOUND, "contentKeyPolicies/nonesuch"),
+        (
+            "defaultContentKeyPolicyName",
+            json!("nonesuch"),
+            StatusCode::NOT_FOUND,
+            "contentKeyPolicies/nonesuch",
+        ),
         ("endTime", json!("yesterday"), StatusCode::BAD_REQUEST, "endTime"),
         ("streamingLocatorId", json!("no guid"), StatusCode::BAD_REQUEST, "streamingLocatorId"),
     ] {
@@ -303,7 +319,8 @@ async fn an_envelope_locator_has_a_key_and_its_policies_stay() {
 #[tokio::test(start_paused = true)]
 async fn the_default_streaming_endpoint_runs_until_it_is_stopped() {
     let world = published().await;
-    let state = async || world.get("streamingEndpoints/default").await.1["properties"]["resourceState"].clone();
+    let state =
+        async || world.get("streamingEndpoints/default").await.1["properties"]["resourceState"].clone();
     let (_, list) = world.get("streamingEndpoints").await;
     assert_eq!(list["value"][0]["name"], "default");
     assert_eq!(list["value"][0]["location"], "westeurope");

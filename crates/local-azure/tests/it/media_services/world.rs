@@ -121,6 +121,14 @@ impl World {
         files.flatten().map(|file| file.file_name().into_string().unwrap()).collect()
     }
 
+    /// The folders of all packaged presentations.
+    pub fn packages(&self) -> Vec<PathBuf> {
+        let Ok(folders) = std::fs::read_dir(self.scratch.0.join("encoding/streaming")) else {
+            return Vec::new();
+        };
+        folders.flatten().map(|folder| folder.path()).collect()
+    }
+
     /// Waits until the encoder has cleared up, which it does within three seconds of whatever ended its work.
     pub async fn cleared_up(&self) {
         let begun = std::time::Instant::now();
