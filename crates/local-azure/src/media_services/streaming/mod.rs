@@ -23,20 +23,28 @@ mod token;
 
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
+
 use super::account::Account;
 use cache::PackageCache;
 
 pub(super) use routes::router;
+
+/// Fetching is linking where storage and scratch share a disk, and copying elsewhere.
+const FETCHING_MAX: usize = 16;
 
 /// All streaming endpoints. Cloning shares them.
 #[derive(Clone)]
 pub(super) struct Streaming {
     accounts: Vec<Arc<Account>>,
     cache: PackageCache,
+    /// Files that may be fetched from storage at the same time.
+    fetching: Arc<Semaphore>,
 }
 
 impl Streaming {
     pub fn new(accounts: &[Arc<Account>]) -> Self {
-        Self { accounts: accounts.to_vec(), cache: PackageCache::default() }
+        let fetching = Arc::new(Semaphore::new(FETCHING_MAX));
+        Self { accounts: accounts.to_vec(), cache: PackageCache::default(), fetching }
     }
 }

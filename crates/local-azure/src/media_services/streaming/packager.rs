@@ -42,9 +42,24 @@ impl Package {
     }
 }
 
-/// A file's path in the folder of all packages, for files that are not kept.
-pub(super) fn passing_file(account: &Account) -> Result<PathBuf, StreamError> {
-    Ok(folder_of_all(account)?.join(Uuid::new_v4().to_string()))
+/// A file in the folder of all packages that is not kept: it goes with this, however that ends. Whoever reads it has it
+/// open.
+pub(super) struct PassingFile(PathBuf);
+
+impl PassingFile {
+    pub fn new(account: &Account) -> Result<Self, StreamError> {
+        Ok(Self(folder_of_all(account)?.join(Uuid::new_v4().to_string())))
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for PassingFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
 }
 
 /// Removes what an earlier process left, and makes the folder of all packages.

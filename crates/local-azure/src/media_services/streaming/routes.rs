@@ -13,7 +13,7 @@ use tower_http::cors::{AllowHeaders, Any, CorsLayer};
 
 use super::access::{Opened, Protection};
 use super::error::StreamError;
-use super::packager::{self, Package};
+use super::packager::{Package, PassingFile};
 use super::request::{Asked, Options, Part, STREAM};
 use super::server_manifest::TrackKind;
 use super::{Streaming, dash, files, hls, key_delivery, request, selection, source};
@@ -114,16 +114,18 @@ impl Streaming {
         Ok(cached(opened, SEGMENT_SECONDS, answer))
     }
 
-    /// A file of the asset. It is removed as soon as it is open: whoever reads it keeps it.
+    /// A file of the asset, which is fetched for this answer.
     async fn file(&self, opened: &Opened, name: &str, request: Request) -> Result<Response, StreamError> {
         opened.allow_download()?;
         self.cache.ready(&opened.account).await?;
+        let busy = |_| StreamError::unavailable("Too many files are being fetched; ask again in a moment.");
+        let _place = self.fetching.try_acquire().map_err(busy)?;
         let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
-        let (file, blobs) = (packager::passing_file(&opened.account)?, &opened.account.environment.blobs);
-        blobs.read_to_file(&opened.asset.storage_account, &opened.asset.container, name, &file).await?;
-        let answer = files::send(request, &file, Some(content_type(extension))).await;
-        tokio::fs::remove_file(&file).await?;
-        Ok(cached(opened, MANIFEST_SECONDS, answer?))
+        let (file, blobs) = (PassingFile::new(&opened.account)?, &opened.account.environment.blobs);
+        let (storage, container) = (&opened.asset.storage_account, &opened.asset.container);
+        blobs.read_to_file(storage, container, name, file.path()).await?;
+        let answer = files::send(request, file.path(), Some(content_type(extension))).await?;
+        Ok(cached(opened, MANIFEST_SECONDS, answer))
     }
 
     async fn package(

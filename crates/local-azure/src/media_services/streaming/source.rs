@@ -10,6 +10,8 @@ use crate::media_services::publication::is_server_manifest;
 
 /// A server manifest has some hundred bytes for each track.
 const SERVER_MANIFEST_BYTES_MAX: u64 = 1024 * 1024;
+/// "Quotas and limits": the largest file for standard encoding, 260 GB; here for all files of a presentation together.
+const FILES_BYTES_MAX: u64 = 260_000_000_000;
 
 /// What is to be packaged.
 pub(super) struct Source {
@@ -50,6 +52,9 @@ pub(super) async fn find(
         if !files.contains(&file) {
             files.push(file);
         }
+    }
+    if files.iter().fold(0_u64, |bytes, file| bytes.saturating_add(file.bytes)) > FILES_BYTES_MAX {
+        return Err(StreamError::unprocessable("The files of the asset are larger than 260 GB together."));
     }
     let key = match protection {
         Protection::Clear => None,

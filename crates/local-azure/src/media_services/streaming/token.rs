@@ -48,7 +48,7 @@ fn is_now(claims: &Map<String, Value>, now: i64) -> bool {
     let time = |name: &str| claims.get(name).map(|value| value.as_f64().map(|seconds| seconds as i64));
     let expires = time("exp").flatten();
     let is_begun = time("nbf").is_none_or(|begins| begins.is_some_and(|begins| begins <= now + LEEWAY_S));
-    expires.is_some_and(|expires| expires + LEEWAY_S > now) && is_begun
+    expires.is_some_and(|expires| expires.saturating_add(LEEWAY_S) > now) && is_begun
 }
 
 fn has(claims: &Map<String, Value>, required: &RequiredClaim, key: Uuid) -> bool {

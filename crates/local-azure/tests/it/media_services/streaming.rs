@@ -339,3 +339,33 @@ async fn broken_media_are_told_as_such_and_tried_again() {
     world.storage.give("output", "clip.ism", b"no manifest");
     assert_eq!(status(&world, &path).await, StatusCode::UNPROCESSABLE_ENTITY);
 }
+
+#[tokio::test]
+async fn names_that_urls_must_escape_are_found_by_the_paths_that_are_listed() {
+    let world = studio();
+    super::studio::give_clip(&world, "größe #1 [a]%20;b.mp4", CLIP);
+    built_in_encode(&world, "H264SingleBitrateSD").await;
+    locate(&world, clear()).await;
+    let origin = Origin::of(&world).await;
+    let (_, paths) = world.post("streamingLocators/l/listPaths", Value::Null).await;
+    for path in paths["streamingPaths"].as_array().unwrap() {
+        let url = format!("{}{}", origin.url, path["paths"][0].as_str().unwrap());
+        assert_eq!(play(&url, "").await.unwrap().pictures, 240, "{url}");
+    }
+    for path in paths["downloadPaths"].as_array().unwrap() {
+        assert_eq!(status(&world, path.as_str().unwrap()).await, StatusCode::OK, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn sound_alone_plays() {
+    let world = studio();
+    super::studio::give_clip(&world, "clip.mp4", CLIP);
+    built_in_encode(&world, "AACGoodQualityAudio").await;
+    locate(&world, clear()).await;
+    let origin = Origin::of(&world).await;
+    for manifest in [HLS, DASH] {
+        let played = play(&origin.presentation(manifest), "").await.unwrap();
+        assert_eq!((played.videos, played.audios, played.seconds), (0, 1, 8.0), "{manifest}");
+    }
+}
