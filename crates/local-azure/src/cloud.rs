@@ -84,7 +84,7 @@ pub struct Cloud {
     pub event_grid: EventGrid,
     /// Containers and blobs.
     pub blob_storage: BlobStorage,
-    /// Assets, transforms and jobs.
+    /// Assets, transforms, jobs and what is published; the streaming endpoints are a router of their own.
     pub media_services: MediaServices,
     /// Secrets.
     pub key_vault: KeyVault,

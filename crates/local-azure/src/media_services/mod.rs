@@ -24,7 +24,7 @@ mod transforms;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::{Extension, Router};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
@@ -79,7 +79,8 @@ impl MediaServices {
 
     /// The streaming endpoints of all accounts as a function from request to response.
     pub fn streaming_router(&self) -> Router {
-        streaming::router(self.0.streaming.clone())
+        // The service lives as long as somebody can ask it.
+        streaming::router(self.0.streaming.clone()).layer(Extension(self.clone()))
     }
 
     /// The ARM id of an account, which is the topic of its events, for example
