@@ -49,7 +49,7 @@ pub struct LocalArguments {
     #[arg(long, value_enum, default_value = "text")]
     print: Print,
     /// Moves all ports: home page N, processor N+1, Event Grid N+2, Media Services N+3, Blob Storage N+4,
-    /// Key Vault N+5.
+    /// Key Vault N+5, streaming N+6.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=65_500))]
     port_base: Option<u16>,
     /// Looks into bearer tokens rather than taking any.

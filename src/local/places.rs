@@ -31,6 +31,7 @@ const BEARER: &str = "local.development.token";
 const HOME_PORT: u16 = 7070;
 const STORAGE_PORT: u16 = 10_000;
 const KEY_VAULT_PORT: u16 = 7074;
+const STREAMING_PORT: u16 = 7075;
 
 /// The ports of everything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,16 +42,18 @@ pub(super) struct Ports {
     pub(super) media: u16,
     pub(super) storage: u16,
     pub(super) key_vault: u16,
+    pub(super) streaming: u16,
 }
 
 impl Ports {
-    /// The documented ports, or six in a row.
+    /// The documented ports, or seven in a row.
     pub(super) fn from_base(base: Option<u16>) -> Self {
         let home = base.unwrap_or(HOME_PORT);
         let storage = base.map_or(STORAGE_PORT, |base| base.saturating_add(4));
         let key_vault = base.map_or(KEY_VAULT_PORT, |base| base.saturating_add(5));
+        let streaming = base.map_or(STREAMING_PORT, |base| base.saturating_add(6));
         let next = |step| home.saturating_add(step);
-        Self { home, processor: next(1), event_grid: next(2), media: next(3), storage, key_vault }
+        Self { home, processor: next(1), event_grid: next(2), media: next(3), storage, key_vault, streaming }
     }
 }
 
@@ -91,6 +94,11 @@ impl Places {
     /// TLS always, for the same reason.
     pub(super) fn key_vault(&self) -> String {
         format!("https://localhost:{}", self.ports.key_vault)
+    }
+
+    /// TLS always: clients put `https://` in front of a streaming endpoint's host name.
+    pub(super) fn streaming(&self) -> String {
+        format!("https://localhost:{}", self.ports.streaming)
     }
 
     pub(super) fn topic_endpoint(&self, topic: &str) -> String {

@@ -12,7 +12,7 @@ use local_azure::clock::Clock;
 use local_azure::cloud::{Cloud, CloudSettings};
 use local_azure::event_grid::RetrySchedule;
 use local_azure::ids::Ids;
-use local_azure::media_services::{Encoder, Ffmpeg};
+use local_azure::media_services::{Encoder, Ffmpeg, StreamingSettings};
 use local_azure::serve::serve;
 use local_azure::tls::DevelopmentTls;
 use local_azure::webhook::HttpWebhooks;
@@ -74,11 +74,12 @@ impl LocalCloud {
             Cloud::new(cloud_settings(&settings, &places, &tls)?).map_err(|error| error.to_string())?;
         let local = Self { cloud, places, tasks: TaskTracker::new(), stop: CancellationToken::new() };
         let optional_tls = settings.with_tls.then(|| Arc::clone(&tls.server));
-        let Ports { home: home_port, event_grid, media, storage, key_vault, .. } = settings.ports;
+        let Ports { home: home_port, event_grid, media, storage, key_vault, streaming, .. } = settings.ports;
         local.listen(storage, local.cloud.blob_storage.router(), optional_tls.clone()).await?;
         local.listen(event_grid, local.cloud.event_grid.router(), optional_tls).await?;
         local.listen(media, local.cloud.media_services.router(), Some(Arc::clone(&tls.server))).await?;
-        local.listen(key_vault, local.cloud.key_vault.router(), Some(tls.server)).await?;
+        local.listen(key_vault, local.cloud.key_vault.router(), Some(Arc::clone(&tls.server))).await?;
+        local.listen(streaming, local.cloud.media_services.streaming_router(), Some(tls.server)).await?;
         seed::topics_and_containers(&local).await?;
         local.listen(home_port, home::router(&local.cloud, &local.places), None).await?;
         Ok(local)
@@ -127,6 +128,7 @@ fn cloud_settings(
         event_grid_url: places.event_grid(),
         storage_url: places.storage(),
         media_url: places.media(),
+        streaming: StreamingSettings::at(places.streaming()),
         key_vault_url: places.key_vault(),
         subscription: SUBSCRIPTION.to_owned(),
         resource_group: RESOURCE_GROUP.to_owned(),

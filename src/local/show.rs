@@ -34,6 +34,7 @@ pub(super) fn for_scripts(places: &Places) -> Value {
         "topics": {REQUESTS: topic(REQUESTS), RESPONSES: topic(RESPONSES)},
         "storage": storage,
         "media": media,
+        "streaming": places.streaming(),
         "keyVault": {"name": KEY_VAULT, "uri": places.key_vault()},
         "caFile": places.ca_file,
         "configFile": places.config_file,
@@ -71,6 +72,7 @@ pub(super) fn for_people(places: &Places, is_without_processor: bool) -> String 
     for (region, account) in MEDIA_ACCOUNTS {
         text += &format!("  media {region:<11} {} (account {account})\n", places.media());
     }
+    text += &format!("  streaming       {}\n", places.streaming());
     text += &format!("  key vault       {} ({KEY_VAULT})\n", places.key_vault());
     text += &format!("  subscription    {SUBSCRIPTION}, resource group {RESOURCE_GROUP}\n");
     text += &format!("  authority       {}\n", places.ca_file.display());

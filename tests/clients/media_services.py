@@ -1,4 +1,4 @@
-"""Microsoft's own client encodes with the local Media Services.
+"""Microsoft's own client encodes and publishes with the local Media Services.
 
 Reads on standard input what `gridwich local --print json` printed. The container `inbox` of the account `inbox` must hold
 `clip.mp4`. Ends with an error at the first surprise.
@@ -7,10 +7,12 @@ import json
 import os
 import sys
 import time
+from urllib.parse import urljoin
 
 PLACES = json.load(sys.stdin)
 os.environ["REQUESTS_CA_BUNDLE"] = PLACES["caFile"]
 
+import requests
 from azure.core.credentials import AccessToken
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
 from azure.mgmt.media import AzureMediaServices
@@ -67,4 +69,85 @@ assert job.state == "Finished", job.outputs[0].error
 assert job.outputs[0].progress == 100 and job.correlation_data == correlation
 assert [j.name for j in client.jobs.list(GROUP, ACCOUNT, "client-transform")] == ["client-job"]
 client.jobs.delete(GROUP, ACCOUNT, "client-transform", "client-job")
-print("azure-mgmt-media: asset, transform and job as they should be")
+
+times = m.PresentationTimeRange(start_timestamp=0, end_timestamp=20_000_000, timescale=10_000_000)
+sound = m.FilterTrackSelection(track_selections=[
+    m.FilterTrackPropertyCondition(property="Type", operation="Equal", value="Audio")])
+client.asset_filters.create_or_update(
+    GROUP, ACCOUNT, "client-target", "start", m.AssetFilter(presentation_time_range=times))
+client.account_filters.create_or_update(GROUP, ACCOUNT, "sound", m.AccountFilter(tracks=[sound]))
+kept = client.asset_filters.get(GROUP, ACCOUNT, "client-target", "start")
+assert kept.presentation_time_range.serialize() == times.serialize(), kept
+assert client.account_filters.get(GROUP, ACCOUNT, "sound").tracks[0].serialize() == sound.serialize()
+assert [f.name for f in client.asset_filters.list(GROUP, ACCOUNT, "client-target")] == ["start"]
+refused(ResourceNotFoundError, lambda: client.asset_filters.get(GROUP, ACCOUNT, "client-target", "nonesuch"))
+
+secret = b"0123456789abcdef0123456789abcdef"
+restriction = m.ContentKeyPolicyTokenRestriction(
+    issuer="gridwich", audience="urn:drm", restriction_token_type="Jwt",
+    primary_verification_key=m.ContentKeyPolicySymmetricTokenKey(key_value=bytearray(secret)),
+    required_claims=[m.ContentKeyPolicyTokenClaim(claim_type="persistent", claim_value="none")])
+option = m.ContentKeyPolicyOption(
+    name="aes", configuration=m.ContentKeyPolicyClearKeyConfiguration(), restriction=restriction)
+policy = client.content_key_policies.create_or_update(
+    GROUP, ACCOUNT, "client-keys", m.ContentKeyPolicy(description="keys", options=[option]))
+assert policy.options[0].restriction.primary_verification_key.key_value is None, policy
+secrets = client.content_key_policies.get_policy_properties_with_secrets(GROUP, ACCOUNT, "client-keys")
+assert secrets.options[0].restriction.primary_verification_key.key_value == secret, secrets
+assert [p.name for p in client.content_key_policies.list(GROUP, ACCOUNT)] == ["client-keys"]
+
+own = m.StreamingPolicy(no_encryption=m.NoEncryption(
+    enabled_protocols=m.EnabledProtocols(download=True, dash=True, hls=True, smooth_streaming=False)))
+client.streaming_policies.create(GROUP, ACCOUNT, "client-policy", own)
+names = [p.name for p in client.streaming_policies.list(GROUP, ACCOUNT)]
+assert "client-policy" in names and "Predefined_ClearKey" in names, names
+other = m.StreamingPolicy(no_encryption=m.NoEncryption(
+    enabled_protocols=m.EnabledProtocols(download=False, dash=True, hls=True, smooth_streaming=False)))
+refused(ResourceExistsError, lambda: client.streaming_policies.create(GROUP, ACCOUNT, "client-policy", other))
+
+endpoint = client.streaming_endpoints.get(GROUP, ACCOUNT, "default")
+assert endpoint.resource_state == "Running" and f"https://{endpoint.host_name}" == PLACES["streaming"], endpoint
+client.streaming_endpoints.begin_stop(GROUP, ACCOUNT, "default").result()
+assert [e.resource_state for e in client.streaming_endpoints.list(GROUP, ACCOUNT)] == ["Stopped"]
+client.streaming_endpoints.begin_start(GROUP, ACCOUNT, "default").result()
+
+
+def located(name, **properties):
+    return client.streaming_locators.create(
+        GROUP, ACCOUNT, name, m.StreamingLocator(asset_name="client-target", **properties))
+
+
+def fetched(path, **headers):
+    answer = requests.get(f"https://{endpoint.host_name}{path}", headers=headers, timeout=30)
+    answer.raise_for_status()
+    return answer
+
+
+clear = located("client-clear", streaming_policy_name="client-policy", filters=["start"])
+refused(ResourceExistsError, lambda: located("client-clear", streaming_policy_name="Predefined_ClearStreamingOnly"))
+refused(ResourceNotFoundError, lambda: located("new", streaming_policy_name="nonesuch"))
+refused(HttpResponseError, lambda: located("new", streaming_policy_name="Predefined_MultiDrmStreaming"))
+paths = client.streaming_locators.list_paths(GROUP, ACCOUNT, "client-clear")
+hls, dash = (path.paths[0] for path in paths.streaming_paths)
+assert fetched(hls + ".m3u8").text.startswith("#EXTM3U"), hls
+assert 'mediaPresentationDuration="PT2.0' in fetched(dash + ".mpd").text, dash
+film = next(path for path in paths.download_paths if path.endswith(".mp4"))
+assert fetched(film, Range="bytes=4-7").content == b"ftyp"
+locators = client.assets.list_streaming_locators(GROUP, ACCOUNT, "client-target").streaming_locators
+assert [l.streaming_locator_id for l in locators] == [clear.streaming_locator_id]
+
+located("client-aes", streaming_policy_name="Predefined_ClearKey", default_content_key_policy_name="client-keys")
+(key,) = client.streaming_locators.list_content_keys(GROUP, ACCOUNT, "client-aes").content_keys
+assert key.type == "EnvelopeEncryption" and key.policy_name == "client-keys" and key.value, key.id
+(path,) = client.streaming_locators.list_paths(GROUP, ACCOUNT, "client-aes").streaming_paths
+assert (path.streaming_protocol, path.encryption_scheme) == ("Hls", "EnvelopeEncryption"), path
+master = fetched(path.paths[0])
+playlist = requests.get(urljoin(master.url, master.text.splitlines()[-1]), timeout=30).text
+delivery = playlist.split('METHOD=AES-128,URI="')[1].split('"')[0]
+assert requests.get(urljoin(master.url, delivery), timeout=30).status_code == 401
+client.streaming_locators.delete(GROUP, ACCOUNT, "client-aes")
+client.content_key_policies.delete(GROUP, ACCOUNT, "client-keys")
+client.streaming_locators.delete(GROUP, ACCOUNT, "client-clear")
+client.streaming_policies.delete(GROUP, ACCOUNT, "client-policy")
+assert list(client.streaming_locators.list(GROUP, ACCOUNT)) == []
+print("azure-mgmt-media: asset, transform, job and publication as they should be")

@@ -28,17 +28,17 @@ pub fn tool(path: &str) -> PathBuf {
     tool
 }
 
-/// Six ports in a row that nobody uses now, below those that Linux gives to outgoing connections (from 32,768).
+/// Seven ports in a row that nobody uses now, below those that Linux gives to outgoing connections (from 32,768).
 pub fn port_base() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let start = 11_000 + (std::process::id() % 40) as u16 * 500;
     for _ in 0..200 {
-        let base = start + NEXT.fetch_add(6, Ordering::Relaxed) % 1_000;
-        if (base..base + 6).all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok()) {
+        let base = start + NEXT.fetch_add(7, Ordering::Relaxed) % 1_000;
+        if (base..base + 7).all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok()) {
             return base;
         }
     }
-    panic!("no six free ports in a row");
+    panic!("no seven free ports in a row");
 }
 
 /// A program that is killed when the test ends, however it ends.

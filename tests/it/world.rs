@@ -27,7 +27,7 @@ use local_azure::event_grid::{
 };
 use local_azure::ids::{Ids, development_key};
 use local_azure::inside::BlobFiles as _;
-use local_azure::media_services::{Encoder, Script, Scripted, ScriptedOutput};
+use local_azure::media_services::{Encoder, Script, Scripted, ScriptedOutput, StreamingSettings};
 use local_azure::webhook::{WebhookError, Webhooks};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -36,6 +36,7 @@ use tower::ServiceExt as _;
 pub const EVENT_GRID: &str = "127.0.0.1:7072";
 pub const STORAGE: &str = "127.0.0.1:10000";
 pub const MEDIA: &str = "localhost:7073";
+pub const STREAMING: &str = "localhost:7075";
 pub const KEY_VAULT: &str = "localhost:7074";
 pub const PROCESSOR: &str = "127.0.0.1:7071";
 pub const ACCOUNTS: [&str; 3] = ["inbox", "archive", "proxy"];
@@ -123,6 +124,7 @@ impl World {
             event_grid_url: format!("http://{EVENT_GRID}"),
             storage_url: format!("http://{STORAGE}"),
             media_url: format!("https://{MEDIA}"),
+            streaming: StreamingSettings::at(format!("https://{STREAMING}")),
             key_vault_url: format!("https://{KEY_VAULT}"),
             subscription: "sub".to_owned(),
             resource_group: "local".to_owned(),
@@ -147,6 +149,7 @@ impl World {
         network.connect(STORAGE, cloud.blob_storage.router());
         network.connect(MEDIA, cloud.media_services.router());
         network.connect(KEY_VAULT, cloud.key_vault.router());
+        network.connect(STREAMING, cloud.media_services.streaming_router());
         for topic in ["requests", "responses"] {
             cloud.event_grid.create_topic(topic, InputSchema::EventGridSchema).unwrap();
         }

@@ -10,7 +10,7 @@ use crate::event_grid::{self, EventGrid, RetrySchedule};
 use crate::faults::Faults;
 use crate::ids::Ids;
 use crate::key_vault::{self, KeyVault};
-use crate::media_services::{self, Encoder, MediaServices, RegionSettings};
+use crate::media_services::{self, Encoder, MediaServices, RegionSettings, StreamingSettings};
 use crate::storage_management::{self, StorageManagement};
 use crate::webhook::Webhooks;
 
@@ -28,6 +28,8 @@ pub struct CloudSettings {
     pub storage_url: String,
     /// Where Media Services are found, without a slash at the end.
     pub media_url: String,
+    /// Where and within which limits Media Services stream.
+    pub streaming: StreamingSettings,
     /// Where the Key Vault is found, without a slash at the end.
     pub key_vault_url: String,
     /// The subscription everything is in.
@@ -82,7 +84,7 @@ pub struct Cloud {
     pub event_grid: EventGrid,
     /// Containers and blobs.
     pub blob_storage: BlobStorage,
-    /// Assets, transforms and jobs.
+    /// Assets, transforms, jobs and what is published; the streaming endpoints are a router of their own.
     pub media_services: MediaServices,
     /// Secrets.
     pub key_vault: KeyVault,
@@ -173,6 +175,7 @@ impl Cloud {
             encoder: settings.encoder,
             faults: faults.media.clone(),
             endpoint: settings.media_url,
+            streaming: settings.streaming,
             strict_auth: settings.strict_auth,
         });
         Ok(Self { event_grid, blob_storage, media_services, key_vault, faults })

@@ -9,7 +9,8 @@ use tokio_util::task::TaskTracker;
 
 use super::assets::Asset;
 use super::jobs::{Job, JobKey, Queue};
-use super::settings::{Encoder, RegionSettings, Settings};
+use super::publication::Publication;
+use super::settings::{Encoder, RegionSettings, Settings, StreamingSettings};
 use super::transforms::Transform;
 use crate::arm::resource_id;
 use crate::clock::Clock;
@@ -36,17 +37,18 @@ pub(super) struct Environment {
     pub links: Arc<dyn BlobLinks>,
     pub encoder: Encoder,
     pub endpoint: String,
+    pub streaming: StreamingSettings,
     pub tasks: TaskTracker,
     pub stop: CancellationToken,
 }
 
 /// What an account holds, by folded names.
-#[derive(Default)]
 pub(super) struct Holdings {
     pub assets: BTreeMap<String, Asset>,
     pub transforms: BTreeMap<String, Transform>,
     pub jobs: BTreeMap<JobKey, Job>,
     pub queue: Queue,
+    pub publication: Publication,
 }
 
 /// An account for each region.
@@ -63,6 +65,7 @@ pub(super) fn of_regions(
         links: settings.links,
         encoder: settings.encoder,
         endpoint: settings.endpoint,
+        streaming: settings.streaming,
         tasks: tasks.clone(),
         stop: stop.clone(),
     };
@@ -70,9 +73,22 @@ pub(super) fn of_regions(
         let kind = "Microsoft.Media/mediaservices";
         let id = resource_id(&settings.subscription, &settings.resource_group, kind, &region.account);
         let environment = environment.clone();
-        Arc::new(Account { id, settings: region, environment, holdings: Mutex::default() })
+        let holdings = Mutex::new(Holdings::new(environment.clock.now()));
+        Arc::new(Account { id, settings: region, environment, holdings })
     };
     settings.regions.into_iter().map(account).collect()
+}
+
+impl Holdings {
+    fn new(now: OffsetDateTime) -> Self {
+        Self {
+            assets: BTreeMap::new(),
+            transforms: BTreeMap::new(),
+            jobs: BTreeMap::new(),
+            queue: Queue::default(),
+            publication: Publication::new(now),
+        }
+    }
 }
 
 impl Account {

@@ -96,9 +96,11 @@ pub(super) fn update(account: &Account, name: &str, call: &Call) -> Answer {
     answer(StatusCode::OK, shown(account, asset))
 }
 
-/// Forgets the name. The container stays, because a caller may have brought it.
+/// Forgets the name, its filters and its locators. The container stays, because a caller may have brought it.
 pub(super) fn delete(account: &Account, name: &str) -> Answer {
-    let removed = account.holdings().assets.remove(&folded(name));
+    let mut holdings = account.holdings();
+    let removed = holdings.assets.remove(&folded(name));
+    holdings.publication.forget_asset(&folded(name));
     answer_empty(if removed.is_some() { StatusCode::OK } else { StatusCode::NO_CONTENT })
 }
 

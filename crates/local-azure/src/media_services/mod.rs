@@ -1,7 +1,7 @@
 //! The local Media Services: the Azure Media Services v3 dialect, with jobs that really encode. Holds no media itself:
 //! files come from and go to Blob Storage.
 //!
-//! One request walks `routes` → `admission` → `assets`, `transforms` or `jobs`; a job then walks `jobs::queue` →
+//! One request walks `routes` → `admission` → `assets`, `transforms`, `jobs` or `publication`; a job then walks `jobs::queue` →
 //! `jobs::run` → `ffmpeg` (or `scripted`), and every change of its state becomes events on the way.
 
 mod account;
@@ -13,16 +13,18 @@ mod iso_duration;
 mod jobs;
 mod listing;
 mod presets;
+mod publication;
 mod resource;
 mod routes;
 mod scripted;
 mod settings;
+mod streaming;
 mod transforms;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::{Extension, Router};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
@@ -30,11 +32,12 @@ use crate::faults::Faults;
 use crate::ids::Ids;
 use account::Account;
 use admission::Admission;
+use streaming::Streaming;
 
 pub use ffmpeg::Ffmpeg;
 pub use jobs::{JobError, JobErrorCategory, JobErrorCode, JobErrorDetail, JobRetry};
 pub use scripted::{Script, Scripted, ScriptedOutput};
-pub use settings::{Encoder, RegionSettings, Settings};
+pub use settings::{Encoder, RegionSettings, Settings, StreamingSettings};
 
 /// How long [`MediaServices::shutdown`] waits for encoders to die and scratch folders to go.
 const SHUTDOWN_MAX: Duration = Duration::from_secs(5);
@@ -47,6 +50,7 @@ pub struct MediaServices(Arc<Inner>);
 struct Inner {
     accounts: Vec<Arc<Account>>,
     admission: Admission,
+    streaming: Streaming,
     faults: Faults,
     ids: Ids,
     tasks: TaskTracker,
@@ -63,13 +67,20 @@ impl MediaServices {
             Admission::new(settings.clock.clone(), settings.subscription.clone(), settings.strict_auth);
         let (faults, ids) = (settings.faults.clone(), settings.ids.clone());
         let accounts = account::of_regions(settings, &tasks, &stop);
+        let streaming = Streaming::new(&accounts);
         let _stop_on_drop = stop.clone().drop_guard();
-        Self(Arc::new(Inner { accounts, admission, faults, ids, tasks, stop, _stop_on_drop }))
+        Self(Arc::new(Inner { accounts, admission, streaming, faults, ids, tasks, stop, _stop_on_drop }))
     }
 
     /// The service as a function from request to response, for all accounts.
     pub fn router(&self) -> Router {
         routes::router(self)
+    }
+
+    /// The streaming endpoints of all accounts as a function from request to response.
+    pub fn streaming_router(&self) -> Router {
+        // The service lives as long as somebody can ask it.
+        streaming::router(self.0.streaming.clone()).layer(Extension(self.clone()))
     }
 
     /// The ARM id of an account, which is the topic of its events, for example

@@ -17,7 +17,7 @@ use tower::ServiceExt as _;
 use super::account::Account;
 use super::admission::TokenRequest;
 use super::answer::{Answer, Call, Refusal, answer};
-use super::{MediaServices, assets, jobs, transforms};
+use super::{MediaServices, assets, jobs, publication, transforms};
 use crate::arm::ArmError;
 use crate::ids::Ids;
 
@@ -53,6 +53,7 @@ enum Target<'a> {
     Jobs(&'a str),
     Job(&'a str, &'a str),
     CancelJob(&'a str, &'a str),
+    Publication(publication::Target<'a>),
 }
 
 fn region_router(account: &Arc<Account>) -> Router {
@@ -107,6 +108,7 @@ async fn route(account: &Arc<Account>, target: &Target<'_>, call: &Call) -> Answ
         (Target::Job(transform, job), &Method::PATCH) => jobs::update(account, transform, job, call),
         (Target::Job(transform, job), &Method::DELETE) => jobs::delete(account, transform, job),
         (Target::CancelJob(transform, job), &Method::POST) => jobs::cancel(account, transform, job),
+        (Target::Publication(target), _) => publication::route(account, target, call).await,
         (target, _) => Err(Refusal::method(target.allowed())),
     }
 }
@@ -117,6 +119,7 @@ impl Target<'_> {
             Self::Account | Self::Assets | Self::Transforms | Self::Jobs(_) => "GET",
             Self::Asset(_) | Self::Transform(_) | Self::Job(..) => "GET, PUT, PATCH, DELETE",
             Self::AssetSas(_) | Self::CancelJob(..) => "POST",
+            Self::Publication(target) => target.allowed(),
         }
     }
 }
@@ -149,7 +152,7 @@ fn target<'a>(segments: &[&'a str]) -> Option<Target<'a>> {
             [job, act] if is(act, "cancelJob") => Target::CancelJob(transform, job),
             _ => return None,
         },
-        _ => return None,
+        _ => Target::Publication(publication::target(segments)?),
     })
 }
 

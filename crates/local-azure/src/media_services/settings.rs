@@ -8,6 +8,9 @@ use crate::faults::Faults;
 use crate::ids::Ids;
 use crate::inside::{BlobFiles, BlobLinks, EventSink};
 
+/// Some hours of a ladder in 1080p; more would fill the disk of a small machine.
+const CACHE_BYTES_MAX: u64 = 20_000_000_000;
+
 /// Everything the local Media Services need.
 pub struct Settings {
     /// The time of day.
@@ -32,6 +35,8 @@ pub struct Settings {
     pub faults: Faults,
     /// Scheme and authority of links in answers, without a trailing slash, for example `https://localhost:7073`.
     pub endpoint: String,
+    /// Where and within which limits assets are streamed.
+    pub streaming: StreamingSettings,
     /// Takes only tokens that `POST /auth/token` gave out, instead of any bearer token.
     pub strict_auth: bool,
 }
@@ -48,6 +53,23 @@ pub struct RegionSettings {
     pub jobs_at_once: usize,
     /// Misbehaviour of this region's account.
     pub faults: Faults,
+}
+
+/// Where and within which limits assets are streamed.
+#[derive(Clone, Debug)]
+pub struct StreamingSettings {
+    /// Scheme and authority of the streaming endpoints, without a trailing slash, for example `https://localhost:7075`.
+    pub url: String,
+    /// How many bytes of packaged media are kept; beyond that, what was asked for least recently goes.
+    pub cache_bytes_max: u64,
+}
+
+impl StreamingSettings {
+    /// The usual limits.
+    #[must_use]
+    pub fn at(url: impl Into<String>) -> Self {
+        Self { url: url.into(), cache_bytes_max: CACHE_BYTES_MAX }
+    }
 }
 
 /// What executes jobs.

@@ -1,5 +1,5 @@
 //! The encoder that really encodes: one run of ffmpeg per job output, which decodes once for all of its files.
-//! Not the job around it.
+//! Not the job around it. Beside it, what cuts finished files into segments.
 
 mod classify;
 mod command;
@@ -7,6 +7,7 @@ mod filename;
 mod graph;
 mod ladder;
 mod media;
+mod package;
 mod plan;
 mod probe;
 mod process;
@@ -25,6 +26,7 @@ use super::jobs::{Content, FetchedFile, JobError, JobErrorCode, OutputFile, Sour
 use super::presets::Preset;
 
 pub(super) use media::Media;
+pub(super) use package::{PackagedTrack, SEGMENT_LIST};
 
 /// A run that takes longer hangs, or should be cut into several jobs: 24 hours at real time is a day of media.
 const ENCODE_TIME_MAX: Duration = Duration::from_secs(24 * 60 * 60);

@@ -8,7 +8,7 @@ use http::StatusCode;
 use local_azure::media_services::{Encoder, Ffmpeg};
 use serde_json::{Value, json};
 
-use super::world::{Options, World, job_body};
+use super::world::{Options, World, built_in, job_body};
 
 /// Three seconds of moving pictures and a tone.
 pub const CLIP: &str =
@@ -21,11 +21,25 @@ pub fn studio() -> World {
 
 /// A world that encodes so many seconds of media per second.
 pub fn paced_studio(pace: Option<f64>) -> World {
+    world(pace, &Options::default())
+}
+
+fn world(pace: Option<f64>, options: &Options) -> World {
     let encoder = |scratch: &Path| {
         let scratch = scratch.join("encoding");
         Encoder::Ffmpeg(Ffmpeg { ffmpeg: "ffmpeg".into(), ffprobe: "ffprobe".into(), scratch, pace })
     };
-    World::new(encoder, &Options::default())
+    World::new(encoder, options)
+}
+
+/// A world that keeps so many bytes of packaged media.
+pub fn studio_with_cache(bytes: u64) -> World {
+    world(None, &Options { cache_bytes_max: bytes, ..Options::default() })
+}
+
+/// Encodes what is in the container `input` by a preset's name.
+pub async fn built_in_encode(world: &World, name: &str) {
+    encoded(world, built_in(name)).await;
 }
 
 /// Makes a media file in the container `input`, as ffmpeg is told.

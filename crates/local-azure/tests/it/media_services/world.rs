@@ -17,7 +17,7 @@ use local_azure::ids::Ids;
 use local_azure::inside::{BlobFile, BlobFileError, BlobFiles, EventSink, PlatformEvent};
 use local_azure::inside::{BlobLinks, BlobPlace, ContainerPermission};
 use local_azure::media_services::{
-    Encoder, MediaServices, RegionSettings, Script, Scripted, ScriptedOutput, Settings,
+    Encoder, MediaServices, RegionSettings, Script, Scripted, ScriptedOutput, Settings, StreamingSettings,
 };
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -45,11 +45,12 @@ pub struct World {
 pub struct Options {
     pub jobs_at_once: usize,
     pub strict_auth: bool,
+    pub cache_bytes_max: u64,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { jobs_at_once: 1, strict_auth: false }
+        Self { jobs_at_once: 1, strict_auth: false, cache_bytes_max: 1_000_000_000 }
     }
 }
 
@@ -94,6 +95,10 @@ impl World {
             encoder: encoder(&scratch.0),
             faults: Faults::default(),
             endpoint: "https://media.local".to_owned(),
+            streaming: StreamingSettings {
+                url: "https://stream.local".to_owned(),
+                cache_bytes_max: options.cache_bytes_max,
+            },
             strict_auth: options.strict_auth,
         });
         Self { service: Some(service), storage, events, west_faults, scratch }
@@ -114,6 +119,14 @@ impl World {
         let files =
             folders.flatten().flat_map(|folder| std::fs::read_dir(folder.path()).into_iter().flatten());
         files.flatten().map(|file| file.file_name().into_string().unwrap()).collect()
+    }
+
+    /// The folders of all packaged presentations.
+    pub fn packages(&self) -> Vec<PathBuf> {
+        let Ok(folders) = std::fs::read_dir(self.scratch.0.join("encoding/streaming")) else {
+            return Vec::new();
+        };
+        folders.flatten().map(|folder| folder.path()).collect()
     }
 
     /// Waits until the encoder has cleared up, which it does within three seconds of whatever ended its work.

@@ -20,7 +20,7 @@ use local_azure::clock::Clock;
 use local_azure::cloud::{Cloud, CloudSettings};
 use local_azure::event_grid::RetrySchedule;
 use local_azure::ids::Ids;
-use local_azure::media_services::{Encoder, Script, Scripted, ScriptedOutput};
+use local_azure::media_services::{Encoder, Script, Scripted, ScriptedOutput, StreamingSettings};
 use local_azure::webhook::{WebhookError, Webhooks};
 use serde_json::{Value, json};
 use time::macros::datetime;
@@ -56,6 +56,7 @@ fn cloud(is_strict: bool) -> Cloud {
         event_grid_url: "http://127.0.0.1:7072".to_owned(),
         storage_url: "http://127.0.0.1:10000".to_owned(),
         media_url: "https://localhost:7073".to_owned(),
+        streaming: StreamingSettings::at("https://localhost:7075"),
         key_vault_url: "https://localhost:7074".to_owned(),
         subscription: "sub".to_owned(),
         resource_group: "group".to_owned(),

@@ -1,0 +1,64 @@
+//! What assets are published with: filters, streaming policies, content key policies, streaming locators and streaming
+//! endpoints. Not the streams themselves: those are `streaming`'s.
+
+mod content_key_policies;
+mod content_keys;
+mod endpoints;
+mod filters;
+mod key_options;
+mod locator_request;
+mod locators;
+mod offered;
+mod paths;
+mod routes;
+mod streaming_policies;
+
+use std::collections::BTreeMap;
+
+use time::OffsetDateTime;
+
+use content_key_policies::ContentKeyPolicy;
+pub(super) use content_keys::{ContentKey, KeyKind};
+use endpoints::Endpoint;
+use filters::Filter;
+pub(super) use filters::{Condition, FilterProperties, Operation, TimeRange, TrackProperty};
+pub(super) use key_options::{
+    KeyConfiguration, KeyRestriction, RequiredClaim, TokenRestriction, VerificationKey,
+};
+pub(super) use locators::Locator;
+pub(super) use paths::{Protocol, is_server_manifest};
+pub(super) use routes::{Target, route, target};
+pub(super) use streaming_policies::Rules;
+use streaming_policies::StreamingPolicy;
+
+/// What an account has for publication, by folded names.
+pub(super) struct Publication {
+    /// By asset and name.
+    pub asset_filters: BTreeMap<(String, String), Filter>,
+    pub account_filters: BTreeMap<String, Filter>,
+    pub streaming_policies: BTreeMap<String, StreamingPolicy>,
+    pub content_key_policies: BTreeMap<String, ContentKeyPolicy>,
+    pub locators: BTreeMap<String, Locator>,
+    pub endpoints: BTreeMap<String, Endpoint>,
+}
+
+impl Publication {
+    /// What every account has from the start: the predefined streaming policies, and the endpoint `default`, which
+    /// runs.
+    pub fn new(now: OffsetDateTime) -> Self {
+        Self {
+            asset_filters: BTreeMap::new(),
+            account_filters: BTreeMap::new(),
+            streaming_policies: streaming_policies::predefined(now),
+            content_key_policies: BTreeMap::new(),
+            locators: BTreeMap::new(),
+            endpoints: endpoints::from_the_start(now),
+        }
+    }
+
+    /// Forgets what belongs to an asset: its filters and its locators, as the service does when the asset goes.
+    pub fn forget_asset(&mut self, asset: &str) {
+        self.asset_filters.retain(|(of, _), _| of != asset);
+        self.locators.retain(|_, locator| super::resource::folded(&locator.asset) != asset);
+    }
+}
