@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
-use gridwich_handlers::base::{Dispatcher, World};
+use gridwich_handlers::base::{Dispatcher, EventData as _, World};
 use gridwich_handlers::blob::CopyEndedEvent;
 use gridwich_handlers::event::Event;
 use gridwich_handlers::participants::{EndedCopy, Storage};
@@ -90,7 +90,7 @@ fn event_of(copy: EndedCopy) -> Event {
     };
     Event {
         id,
-        event_type: CopyEndedEvent::NAME.to_owned(),
+        event_type: CopyEndedEvent::EVENT_TYPE.to_owned(),
         subject: copy.destination,
         data_version: String::new(),
         trace: None,

@@ -39,7 +39,7 @@ mod notes;
 const API_VERSION: &str = "2025-11-05";
 /// `x-ms-client-request-id` takes 1 KiB of visible ASCII and comes back with blob events.
 const CONTEXT_BYTES_MAX: usize = 1_024;
-/// An answer is remembered beside its publication, and must not hold that up.
+/// An answer is remembered before its publication, and must not hold that up for longer.
 const REMEMBER_SECONDS_MAX: Duration = Duration::from_secs(3);
 /// Where contexts are kept in the account that the work is about: those that do not fit there, and those of copies.
 pub const CONTEXTS: &str = "gridwich-contexts";

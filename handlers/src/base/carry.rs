@@ -1,5 +1,7 @@
 //! Sends an operation context along with work that is given away, whatever its size. Not how each carrier is called.
 
+use std::borrow::Cow;
+
 use super::failure::Failure;
 use super::handler::{Recovered, Step, storage_of};
 use super::log_events;
@@ -25,9 +27,7 @@ pub async fn carry(step: &Step<'_>, account: &str, bytes_max: usize) -> Result<C
 /// When it could not be kept.
 pub async fn begin(step: &Step<'_>, account: &str, about: &str) -> Result<Begun, Failure> {
     let note = note_in(step, account);
-    let empty = OperationContext::empty();
-    let context = step.operation.context.as_ref().unwrap_or(&empty);
-    let kept = step.storage()?.keep_context(&note, context.as_str(), about).await;
+    let kept = step.storage()?.keep_context(&note, context_of(step).as_str(), about).await;
     let before = match kept.map_err(Failure::of(log_events::CONTEXT_NOT_KEPT))? {
         Kept::Now => None,
         Kept::Before(before) => Some(before),
@@ -65,11 +65,13 @@ impl Begun {
 }
 
 fn fitting(step: &Step<'_>, bytes_max: usize) -> Option<Carried> {
-    let operation = step.operation;
-    let empty = OperationContext::empty();
-    let context = operation.context.as_ref().unwrap_or(&empty);
-    let stamp = Stamp { operation: Some(operation.id), trace: operation.trace.clone() };
-    write(context, &stamp, bytes_max).ok()
+    let stamp = Stamp { operation: Some(step.operation.id), trace: step.operation.trace.clone() };
+    write(&context_of(step), &stamp, bytes_max).ok()
+}
+
+/// What is sent along: an empty context where the requestor sent none.
+fn context_of<'a>(step: &Step<'a>) -> Cow<'a, OperationContext> {
+    step.operation.context.as_ref().map_or_else(|| Cow::Owned(OperationContext::empty()), Cow::Borrowed)
 }
 
 /// Whether what came back with a completion is of an operation of ours, wherever its context is.

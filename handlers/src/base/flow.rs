@@ -73,7 +73,7 @@ pub enum Unsettled {
 /// Handles one event. An error means that it must come again.
 pub(super) async fn run<H: Handler>(event: Event, world: World) -> Result<(), Unsettled> {
     let handler = HandlerName { id: H::ID, class: H::CLASS };
-    let flow = Flow { event: &event, reported_as: reported_as::<H>(&event), world: &world, handler };
+    let flow = Flow { event: &event, reported_as: H::Event::REPORTED_AS, world: &world, handler };
     let data = flow.read::<H::Event>();
     let recovered = match &data {
         Ok(data) => caught(H::recover(data, &event.subject, &world.participants)).await,
@@ -118,10 +118,6 @@ fn trace_in(context: &OperationContext) -> Option<TraceParent> {
 
 fn unknown(error: &ParticipantError) -> Unsettled {
     Unsettled::Unknown(error.to_string())
-}
-
-fn reported_as<H: Handler>(event: &Event) -> &str {
-    if H::Event::IS_INTERNAL { H::Event::REPORTED_AS } else { &event.event_type }
 }
 
 /// One event on its way through.

@@ -24,13 +24,8 @@ pub struct CopyEndedEvent {
     pub reason: String,
 }
 
-impl CopyEndedEvent {
-    /// Its event type, for the one who raises it.
-    pub const NAME: &'static str = "Gridwich.CopyEnded";
-}
-
 impl EventData for CopyEndedEvent {
-    const EVENT_TYPE: &'static str = Self::NAME;
+    const EVENT_TYPE: &'static str = "Gridwich.CopyEnded";
     const MAJOR_VERSIONS: &'static [u32] = &[];
     const CAN_BE_MUTED: bool = true;
     const IS_INTERNAL: bool = true;

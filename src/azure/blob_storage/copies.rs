@@ -3,6 +3,7 @@
 
 use azure_core::http::{Etag, StatusCode, Url};
 use azure_core::time::Duration;
+use azure_storage_blob::BlobClient;
 use azure_storage_blob::models::{
     BlobClientDeleteOptions, BlobClientGetPropertiesResultHeaders, BlobClientStartCopyFromUrlOptions,
     BlobClientStartCopyFromUrlResultHeaders, BlobContainerClientListBlobsOptions,
@@ -16,7 +17,7 @@ use gridwich_handlers::participants::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::notes::own_container;
+use super::notes::{own_container, write};
 use super::{BlobStorage, carrying, silently};
 use crate::azure::classify::{classify, code};
 use crate::azure::signature::COPY_LIFETIME;
@@ -58,7 +59,7 @@ impl BlobStorage {
             && let Some(started) = self.started_since(&copy).await.map_err(failed)?
         {
             // It may be another's, which will be reported as that; the watch tells of this one.
-            return self.watch(&copy, &started.copy_id).await;
+            return self.watch(&copy, &started).await;
         }
         let options = BlobClientStartCopyFromUrlOptions {
             source_if_match: Some(Etag::from(copy.source_etag.to_owned())),
@@ -77,14 +78,14 @@ impl BlobStorage {
             Err(error) if code(&error) == Some("PendingCopyOperation") => {
                 let started = self.started_since(&copy).await.map_err(failed)?;
                 let started = started.ok_or_else(|| failed(error))?;
-                self.watch(&copy, &started.copy_id).await
+                self.watch(&copy, &started).await
             }
             Err(error) => Err(failed(error)),
         }
     }
 
-    /// The copy from this source that the destination shows, if it was started since this one was noted.
-    async fn started_since(&self, copy: &CopyRequest<'_>) -> azure_core::Result<Option<Started>> {
+    /// The id of the copy from this source that the destination shows, if it was started since this one was noted.
+    async fn started_since(&self, copy: &CopyRequest<'_>) -> azure_core::Result<Option<String>> {
         let (Ok(destination), Ok(note)) = (self.blob(copy.destination), self.note(copy.note)) else {
             return Ok(None);
         };
@@ -103,7 +104,7 @@ impl BlobStorage {
         let from = there.copy_source()?.unwrap_or_default();
         let from = self.locate(from.split('?').next().unwrap_or_default()).ok();
         let is_this = from.as_ref() == Some(copy.source) && since >= noted;
-        Ok(is_this.then_some(Started { copy_id: there.copy_id()?.unwrap_or_default() }))
+        Ok(is_this.then_some(there.copy_id()?.unwrap_or_default()))
     }
 
     /// The URL storage reads a copy's source from: signed, unless the destination's key opens it too.
@@ -177,13 +178,10 @@ impl BlobStorage {
         account: &str,
         operation: OperationId,
     ) -> Result<Option<String>, ParticipantError> {
-        let failed = |error: azure_core::Error| classify(&error, "the watch over the copy");
         let client = self.container(&own_container(account))?.blob_client(&name(operation));
-        let content = match client.download(None).await {
-            Err(error) if error.http_status() == Some(StatusCode::NotFound) => return Ok(None),
-            content => content.map_err(failed)?.body.collect().await.map_err(failed)?,
-        };
-        Ok(serde_json::from_slice::<Watched>(&content).ok().map(|watched| watched.copy_id))
+        let watched = read_watched(&client).await;
+        let watched = watched.map_err(|error| classify(&error, "the watch over the copy"))?;
+        Ok(watched.map(|watched| watched.copy_id))
     }
 
     /// For how long a copy has seemed to have ended; from the first time it is asked.
@@ -193,12 +191,7 @@ impl BlobStorage {
         match mark.get_properties(None).await {
             Ok(found) => Ok(clock::now() - found.last_modified()?.unwrap_or_else(clock::now)),
             Err(error) if error.http_status() == Some(StatusCode::NotFound) => {
-                let options = BlockBlobClientUploadOptions {
-                    if_none_match: Some(Etag::from("*")),
-                    method_options: silently(),
-                    ..BlockBlobClientUploadOptions::default()
-                };
-                match mark.upload(Bytes::new().into(), Some(options)).await {
+                match write(&mark, "", &[]).await {
                     Err(error) if code(&error) != Some("BlobAlreadyExists") => Err(error),
                     _ => Ok(Duration::ZERO),
                 }
@@ -267,12 +260,8 @@ impl BlobStorage {
         let (Some(operation), Ok(container)) = (operation, self.container(&own_container(account))) else {
             return Ok(None);
         };
-        let content = match container.blob_client(name).download(None).await {
-            // Forgotten by somebody else meanwhile.
-            Err(error) if error.http_status() == Some(StatusCode::NotFound) => return Ok(None),
-            content => content?.body.collect().await?,
-        };
-        let Ok(watched) = serde_json::from_slice::<Watched>(&content) else { return Ok(None) };
+        // It may have been forgotten by somebody else meanwhile.
+        let Some(watched) = read_watched(&container.blob_client(name)).await? else { return Ok(None) };
         let (end, reason) = match self.end(&watched).await? {
             End::NotYet => return Ok(None),
             End::Clear(end, reason) => (end, reason),
@@ -322,9 +311,13 @@ enum End {
     Unclear(CopyEnd),
 }
 
-/// A copy that storage has taken on.
-struct Started {
-    copy_id: String,
+/// What is written down there of a copy under watch; nothing where it is not there or not of ours.
+async fn read_watched(client: &BlobClient) -> azure_core::Result<Option<Watched>> {
+    let content = match client.download(None).await {
+        Err(error) if error.http_status() == Some(StatusCode::NotFound) => return Ok(None),
+        content => content?.body.collect().await?,
+    };
+    Ok(serde_json::from_slice(&content).ok())
 }
 
 fn name(operation: OperationId) -> String {

@@ -141,7 +141,11 @@ pub(super) fn own_container(account: &str) -> ContainerAddress {
 }
 
 /// Writes a note unless it is there.
-async fn write(note: &BlobClient, text: &str, metadata: &[(&str, &str)]) -> azure_core::Result<()> {
+pub(super) async fn write(
+    note: &BlobClient,
+    text: &str,
+    metadata: &[(&str, &str)],
+) -> azure_core::Result<()> {
     let metadata = metadata.iter().filter(|(_, value)| !value.is_empty());
     let metadata = metadata.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     let metadata = Some(metadata.collect::<HashMap<_, _>>());
