@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::Router;
 use gridwich_handlers::base::World;
 use gridwich_handlers::participants::{
-    Analyzer, Announce, Encoder, KeyRoller, Participants, Policy, Secrets, Storage,
+    Analyzer, Announce, CanceledAs, KeyRoller, Participants, Policy, Secrets, Storage,
 };
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -20,7 +20,7 @@ use crate::azure::credential::credential;
 use crate::azure::event_grid::EventGridTopic;
 use crate::azure::key_roller::ArmKeyRoller;
 use crate::azure::key_vault::KeyVaultSecrets;
-use crate::azure::media_services::MediaServices;
+use crate::azure::media_services;
 use crate::azure::wire::Wire;
 use crate::config::{self, Config, MediaAuth, SecretSetting, TokenAuth};
 use crate::copy_watch::CopyWatch;
@@ -120,11 +120,8 @@ impl App {
             participants.analyzer = analyzer(config, &storage);
             participants.storage = Some(storage);
         }
-        if !config.media.accounts.is_empty() {
-            let encoder =
-                MediaServices::new(&config.media.accounts, identity.as_ref(), wire).map_err(setting)?;
-            participants.encoder = Some(Arc::new(encoder) as Arc<dyn Encoder>);
-        }
+        let media = media_services::of_config(&config.media, identity.as_ref(), wire).map_err(setting)?;
+        (participants.encoders, participants.publication) = media;
         if !config.key_roll.subscriptions.is_empty() {
             let roller = ArmKeyRoller::new(&config.key_roll, identity.as_ref(), wire).map_err(setting)?;
             participants.key_roller = Some(Arc::new(roller) as Arc<dyn KeyRoller>);
@@ -251,7 +248,11 @@ fn policy(config: &Config) -> Policy {
         config::Announce::Ours => Announce::Ours,
     };
     let sas_seconds_max = Some(config.requests.sas_seconds_max).filter(|seconds| *seconds > 0);
-    Policy { announce, sas_seconds_max }
+    let canceled = match config.media.canceled {
+        config::Canceled::Canceled => CanceledAs::Canceled,
+        config::Canceled::Failure => CanceledAs::Failure,
+    };
+    Policy { announce, sas_seconds_max, canceled, clear_streaming: config.media.clear_streaming }
 }
 
 #[cfg(test)]

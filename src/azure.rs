@@ -10,7 +10,6 @@ pub mod wire;
 
 mod classify;
 mod pipeline;
-mod presets;
 mod shared_key;
 mod signature;
 mod spelling;

@@ -12,11 +12,13 @@ use self::values::{list, words};
 use crate::secret::Secret;
 
 pub use keys::{KeyRollConfig, KeyVaultConfig, TokenAuth};
+pub use media::{Canceled, DrmConfig, MediaAccountConfig, MediaAuth, MediaConfig};
 pub use secrets::{SecretForm, SecretSetting};
 
 mod analysis;
 mod check;
 mod keys;
+mod media;
 mod secrets;
 mod values;
 
@@ -31,11 +33,19 @@ const PREFIX: &str = "GRIDWICH";
 const SEPARATOR: &str = "__";
 
 /// Settings of the original that mean the same here.
-const ALIASES: [(&str, &str); 3] = [
+const ALIASES: [(&str, &str); 8] = [
     ("GRW_TOPIC_END_POINT", "topic.endpoint"),
     ("GRW_TOPIC_KEY", "topic.key"),
     ("AppInsights_ResourceId", "telemetry.app_insights_resource_id"),
+    ("AmsDrmOpenIdConnectDiscoveryDocument", "media.drm.open_id_connect_discovery_document"),
+    ("AmsDrmFairPlayAskHex", "media.drm.fair_play_ask_hex"),
+    ("AmsDrmFairPlayCertificateB64", "media.drm.fair_play_certificate_b64"),
+    ("AmsDrmFairPlayPfxPassword", "media.drm.fair_play_pfx_password"),
+    ("AmsDrmEnableContentKeyPolicyUpdate", "media.drm.update_content_key_policies"),
 ];
+
+/// The original published without protection only where this said so.
+const ENVIRONMENT_TYPE: (&str, &str) = ("DEPLOYMENT_ENVIRONMENT_TYPE", "DEV");
 
 /// The original's one media account, as an entry of `media.accounts`.
 const MEDIA_ALIASES: [(&str, &str); 5] = [
@@ -185,60 +195,6 @@ pub struct StorageAccountConfig {
     pub key: Secret,
 }
 
-/// `[media]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MediaConfig {
-    /// Accounts, in order of preference.
-    #[serde(deserialize_with = "list")]
-    pub accounts: Vec<MediaAccountConfig>,
-}
-
-/// One of `media.accounts`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MediaAccountConfig {
-    /// Where it is, for people.
-    #[serde(default)]
-    pub region: String,
-    /// Where its REST interface is, when it is not `https://management.azure.com`.
-    #[serde(default)]
-    pub base_url: String,
-    /// The subscription it belongs to.
-    pub subscription_id: String,
-    /// The resource group it belongs to.
-    pub resource_group: String,
-    /// Its name.
-    pub account: String,
-    /// How we identify ourselves.
-    #[serde(default)]
-    pub auth: MediaAuth,
-    /// The token for `auth = "bearer"`, or the API key for `auth = "rms"`.
-    #[serde(default)]
-    pub token: Secret,
-    /// Room for a job's correlation data, in bytes.
-    #[serde(default = "correlation_bytes_max")]
-    pub correlation_bytes_max: usize,
-}
-
-/// A service of the dialect publishes no limit; half of Event Grid's first billing unit, less what else an event holds.
-fn correlation_bytes_max() -> usize {
-    16 * 1024
-}
-
-/// How we identify ourselves to Media Services.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
-#[serde(try_from = "String")]
-pub enum MediaAuth {
-    /// With a token of Entra's.
-    #[default]
-    Entra,
-    /// With a token that is configured.
-    Bearer,
-    /// With a token that `POST {base_url}/auth/token` gives for an API key.
-    Rms,
-}
-
 /// `[entra]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -334,6 +290,12 @@ impl Config {
         for (alias, key) in ALIASES {
             layers = layers.set_override_option(key, environment.get(alias).cloned()).map_err(invalid)?;
         }
+        if environment
+            .get(ENVIRONMENT_TYPE.0)
+            .is_some_and(|word| word.eq_ignore_ascii_case(ENVIRONMENT_TYPE.1))
+        {
+            layers = layers.set_override("media.clear_streaming", true).map_err(invalid)?;
+        }
         if let Some(account) = media_account_of_the_original(environment) {
             layers = layers.set_override("media.accounts", vec![account]).map_err(invalid)?;
         }
@@ -388,7 +350,6 @@ fn flatten(tables: impl IntoIterator<Item = (String, Value)>) -> Vec<(String, Va
 
 words!(Unhandled { "ignore" => Ignore, "fail" => Fail });
 words!(Announce { "all" => All, "ours" => Ours });
-words!(MediaAuth { "entra" => Entra, "bearer" => Bearer, "rms" => Rms });
 words!(LogFormat { "json" => Json, "human" => Human });
 words!(CredentialKind {
     "managed_identity" => ManagedIdentity,

@@ -136,13 +136,18 @@ impl Contract {
         files.iter().try_for_each(|(name, text)| fs::write(folder.join(name), text))
     }
 
-    /// Platform events by which the work of a handler goes on, each with what is then answered.
-    fn later<'a>(&'a self, handler: &'a HandlerContract) -> impl Iterator<Item = &'a HandlerContract> {
+    /// Platform events by which the work of a handler goes on, each with what its requestor is then answered.
+    pub fn later<'a>(
+        &'a self,
+        handler: &'a HandlerContract,
+    ) -> impl Iterator<Item = (&'a HandlerContract, Vec<&'a AnswerContract>)> {
         let reported = handler.continues_with.iter();
-        reported.filter_map(|event_type| self.handlers.iter().find(|other| other.event_type == *event_type))
+        let reported =
+            reported.filter_map(|event_type| self.handlers.iter().find(|it| it.event_type == *event_type));
+        let is_meant = |answer: &&AnswerContract| answer.answers_to.is_none_or(|to| to == handler.event_type);
+        reported.map(move |other| (other, other.answers.iter().filter(is_meant).collect()))
     }
 
-    /// Which handler takes what and answers what.
     /// Whether a request of that version is taken, or anything else, which is not ours to judge.
     #[must_use]
     pub fn takes(&self, event_type: &str, data_version: &str) -> bool {
@@ -150,6 +155,7 @@ impl Contract {
         handler.is_none_or(|handler| handler.takes(data_version))
     }
 
+    /// Which handler takes what and answers what.
     fn index(&self) -> Value {
         let common = common_answers().iter().map(|answer| answer.event_type).collect::<Vec<_>>();
         let handlers = self.handlers.iter().map(|handler| {

@@ -1,5 +1,6 @@
 //! What is true of every handler: parse, acknowledge, run, publish, fail. No event type of its own but those two answers.
 
+pub(crate) use answer::to_json;
 pub use answer::{Answer, AnswerContract, Either, Kind, Never, ResponseData, Spoken};
 pub use carry::{Begun, begin, begun_before, carry};
 pub(crate) use carry::{arrive, is_ours};

@@ -1,12 +1,19 @@
-//! Encoding: what requestors ask of an encoder. What the encoder reports is `mediaservices`'s.
+//! Encoding: what requestors ask of an encoder. What the encoder reports is another topic's.
 
 use crate::base::Dispatcher;
 
+pub use create::EncodeCreate;
+pub use mediaservicesv2_create::EncodeMediaServicesV2Create;
 pub use mediaservicesv3_create::EncodeMediaServicesV3Create;
 
+mod create;
+mod mediaservicesv2_create;
 mod mediaservicesv3_create;
+mod submission;
 
 /// One line for each handler of this topic.
 pub(crate) fn register(dispatcher: &mut Dispatcher) {
+    dispatcher.on::<EncodeCreate>();
+    dispatcher.on::<EncodeMediaServicesV2Create>();
     dispatcher.on::<EncodeMediaServicesV3Create>();
 }

@@ -7,6 +7,7 @@ pub mod base;
 pub mod blob;
 pub mod encode;
 pub mod event;
+mod job_answers;
 pub mod keyvault;
 pub mod mediaservices;
 pub mod operation;

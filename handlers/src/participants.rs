@@ -4,8 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use analyzer::{Analysis, AnalyzeError, Analyzer};
-pub use encoder::{ClipTimes, EncodeError, EncodeJob, Encoder, JobSnapshot, JobTicket, SubmitStep};
+pub use encoder::{
+    ClipTimes, EncodeError, EncodeJob, Encoder, Encoders, JobSnapshot, JobTicket, MEDIA_SERVICES, Pictures,
+    Priority, Search, SubmitStep, Thumbnail, Work,
+};
 pub use key_roller::{KEY_NAMES, KeyRoller};
+pub use publication::{LocatorRequest, Publication, PublicationError, PublicationStep, Published};
 pub use secrets::Secrets;
 pub use storage::{
     Before, BlobAddress, BlobProperties, ContainerAddress, CopyEnd, CopyRequest, CopyState, EndedCopy,
@@ -15,6 +19,7 @@ pub use storage::{
 mod analyzer;
 mod encoder;
 mod key_roller;
+mod publication;
 mod secrets;
 mod storage;
 
@@ -23,8 +28,10 @@ mod storage;
 pub struct Participants {
     /// Blob storage.
     pub storage: Option<Arc<dyn Storage>>,
-    /// The encoder that speaks the Media Services dialect.
-    pub encoder: Option<Arc<dyn Encoder>>,
+    /// The encoders.
+    pub encoders: Encoders,
+    /// Who publishes media for players.
+    pub publication: Option<Arc<dyn Publication>>,
     /// The management of storage accounts.
     pub key_roller: Option<Arc<dyn KeyRoller>>,
     /// The vault that settings come from; absent when none does.
@@ -52,6 +59,10 @@ pub struct Policy {
     pub announce: Announce,
     /// The longest life of a signed URL, in seconds; without it none are given out.
     pub sas_seconds_max: Option<u32>,
+    /// What the requestor hears when an encode was canceled.
+    pub canceled: CanceledAs,
+    /// Whether media may be published without protection.
+    pub clear_streaming: bool,
 }
 
 /// Which created and deleted blobs are announced.
@@ -62,6 +73,16 @@ pub enum Announce {
     All,
     /// Only those that an operation of ours made.
     Ours,
+}
+
+/// What the requestor of an encode hears when it was canceled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CanceledAs {
+    /// An answer of its own, as documented.
+    #[default]
+    Canceled,
+    /// `response.failure`, as the original's program had it.
+    Failure,
 }
 
 /// How another system said no, as far as a handler can decide by it.

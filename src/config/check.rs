@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
-use super::{Config, CredentialKind, SecretSetting};
+use super::{Config, CredentialKind, MediaConfig, SecretSetting};
 
 /// Refuses what could not work, by key and expectation.
 pub(super) fn check(config: &Config) -> Result<(), String> {
@@ -27,6 +27,7 @@ pub(super) fn check(config: &Config) -> Result<(), String> {
     if config.key_vault.token.reference().is_some() {
         return Err("key_vault.token: expected the token itself, which no vault is asked for".to_owned());
     }
+    check_media(&config.media)?;
     let mut names = storage.accounts.iter().map(|account| account.name.as_str()).collect::<Vec<_>>();
     names.sort_unstable();
     if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
@@ -39,6 +40,28 @@ pub(super) fn check(config: &Config) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+fn check_media(media: &MediaConfig) -> Result<(), String> {
+    let names = media.accounts.iter().map(|account| account.backend.as_str()).collect::<Vec<_>>();
+    if !names.is_empty() && !names.contains(&media.default_backend.as_str()) {
+        let (name, names) = (&media.default_backend, names.join(", "));
+        return Err(format!(
+            "media.default_backend is {name:?}: expected a backend of media.accounts: {names}"
+        ));
+    }
+    let drm = &media.drm;
+    let urls = [
+        ("open_id_connect_discovery_document", &drm.open_id_connect_discovery_document),
+        ("widevine_licence_url", &drm.widevine_licence_url),
+        ("play_ready_licence_url", &drm.play_ready_licence_url),
+        ("fair_play_licence_url", &drm.fair_play_licence_url),
+    ];
+    let is_url = |text: &str| text.is_empty() || url::Url::parse(text).is_ok();
+    match urls.into_iter().find(|(_, text)| !is_url(text)) {
+        Some((key, text)) => Err(format!("media.drm.{key} is {text:?}: expected a URL")),
+        None => Ok(()),
+    }
 }
 
 /// Nobody can want larger deliveries: Event Grid's own limit is 1.5 MB.

@@ -60,6 +60,16 @@ impl Config {
         all.extend(
             accounts.map(|each| text(format!("media.accounts: {:?}: token", each.account), &each.token)),
         );
+        let drm = &self.media.drm;
+        let drm_secrets = [
+            ("token_key", &drm.token_key, SecretForm::AccessKey),
+            ("fair_play_ask_hex", &drm.fair_play_ask_hex, SecretForm::Text),
+            ("fair_play_certificate_b64", &drm.fair_play_certificate_b64, SecretForm::Text),
+            ("fair_play_pfx_password", &drm.fair_play_pfx_password, SecretForm::Text),
+        ];
+        all.extend(
+            drm_secrets.map(|(name, secret, form)| setting(format!("media.drm.{name}"), secret, form)),
+        );
         all.push(text("entra.client_secret".to_owned(), &self.entra.client_secret));
         let secrets = self.admission.secrets.iter().enumerate();
         all.extend(secrets.map(|(index, secret)| text(format!("admission.secrets[{index}]"), secret)));

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::Deserializer;
 use serde::de::{DeserializeOwned, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 /// A list as TOML has it, or, from the environment, as JSON text.
 pub(super) fn list<'de, D: Deserializer<'de>, T: DeserializeOwned>(
@@ -40,6 +40,22 @@ pub(super) fn list<'de, D: Deserializer<'de>, T: DeserializeOwned>(
     }
 
     deserializer.deserialize_any(List(PhantomData))
+}
+
+/// A switch, or the word for one in any case, as environments have it.
+pub(super) fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "true or false")]
+    enum Flag {
+        Switch(bool),
+        Word(String),
+    }
+    match Flag::deserialize(deserializer)? {
+        Flag::Switch(switch) => Ok(switch),
+        Flag::Word(word) if word.eq_ignore_ascii_case("true") => Ok(true),
+        Flag::Word(word) if word.eq_ignore_ascii_case("false") || word.is_empty() => Ok(false),
+        Flag::Word(_) => Err(serde::de::Error::custom("expected true or false")),
+    }
 }
 
 /// One of a few words.

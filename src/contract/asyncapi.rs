@@ -108,7 +108,7 @@ fn operations(contract: &Contract) -> Map<String, Value> {
 
 /// A request with everything its requestor may hear, in the order it happens.
 fn request(contract: &Contract, handler: &HandlerContract) -> Value {
-    let later = contract.later(handler).flat_map(answer_types);
+    let later = contract.later(handler).flat_map(|(_, told)| told).map(|answer| answer.event_type);
     let common = common_answers();
     let common = common.iter().map(|answer| answer.event_type);
     let replies = common.chain(answer_types(handler)).chain(later).map(|it| on_channel(RESPONSES, it));

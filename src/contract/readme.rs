@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use gridwich_handlers::base::{HandlerContract, Kind, common_answers, log_events};
+use gridwich_handlers::base::{AnswerContract, HandlerContract, Kind, common_answers, log_events};
 
 use super::{Contract, Message, Role, file_name, text as json_text};
 
@@ -54,7 +54,7 @@ fn numbers() -> String {
 
 fn common() -> String {
     let (ends, begins) = common_answers().into_iter().partition::<Vec<_>, _>(|a| a.kind == Kind::Outcome);
-    let linked = |answers: &[gridwich_handlers::base::AnswerContract]| {
+    let linked = |answers: &[AnswerContract]| {
         answers.iter().map(|answer| link(answer.event_type)).collect::<Vec<_>>().join(", ")
     };
     format!(
@@ -76,14 +76,14 @@ fn steps_by_topic(contract: &Contract) -> BTreeMap<&'static str, Vec<&HandlerCon
 }
 
 fn row(contract: &Contract, handler: &HandlerContract) -> String {
-    let later = contract.later(handler).filter(|reported| !reported.answers.is_empty());
-    let later = later.map(|it| format!("after {}: {}", link(it.event_type), answers(it)));
+    let later = contract.later(handler).filter(|(_, told)| !told.is_empty());
+    let later = later.map(|(it, told)| format!("after {}: {}", link(it.event_type), answers(told)));
     let later = later.collect::<Vec<_>>().join("<br>");
-    format!("| {} | {} | {later} |", link(handler.event_type), answers(handler))
+    format!("| {} | {} | {later} |", link(handler.event_type), answers(&handler.answers))
 }
 
-fn answers(handler: &HandlerContract) -> String {
-    let named = handler.answers.iter().map(|answer| match answer.kind {
+fn answers<'a>(told: impl IntoIterator<Item = &'a AnswerContract>) -> String {
+    let named = told.into_iter().map(|answer| match answer.kind {
         Kind::Outcome => format!("**{}**", link(answer.event_type)),
         Kind::Interim | Kind::Progress(_) => link(answer.event_type),
     });

@@ -22,6 +22,8 @@ pub(super) const DEAD_LETTERS: (&str, &str) = ("deadletters", "egt-dead-letter")
 /// Encoder regions with the names of their accounts.
 pub(super) const MEDIA_ACCOUNTS: [(&str, &str); 2] =
     [("westeurope", "mediawesteurope"), ("northeurope", "medianortheurope")];
+/// Whoever gives tokens to players.
+pub(super) const TOKENS: &str = "tokens";
 /// The vault.
 pub(super) const KEY_VAULT: &str = "vault";
 /// The token the local processor shows to Media Services, the management of storage accounts and the vault, which take any.
@@ -143,6 +145,11 @@ impl Places {
                 self.event_grid(),
                 self.ports.key_vault,
             ),
+        );
+        // Tokens for players are signed with the first key of a name that nothing else has.
+        add(
+            &mut text,
+            format_args!("\n[media]\nclear_streaming = true\n\n[media.drm]\ntoken_key = {:?}\n", key(TOKENS)),
         );
         for account in STORAGE_ACCOUNTS {
             let (endpoint, key) = (self.blob_endpoint(account), key(account));

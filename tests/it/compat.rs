@@ -31,6 +31,21 @@ const HANDLERS: &[(&str, &str, &str)] = &[
         "EE2FCC5A-ACC6-428A-9EBE-2A248147BBE9",
     ),
     (
+        "request.encode.mediaservicesv2.create",
+        "MediaServicesV2EncodeCreateHandler",
+        "0D2FCC5A-ACC6-428A-9EBE-2A248147BBE9",
+    ),
+    (
+        "request.mediaservices.locator.create",
+        "MediaServicesLocatorCreateHandler",
+        "1CC572f4-1e57-4b32-a7e6-57ae433eb9c1",
+    ),
+    (
+        "request.mediaservices.locator.delete",
+        "MediaServicesLocatorDeleteHandler",
+        "ff552563-5c1a-445a-ac7d-32fe6b89f865",
+    ),
+    (
         "Microsoft.Media.JobFinished",
         "MediaServicesV3EncoderStatusHandler",
         "2229453D-58CF-4F16-A2FF-19647F6CBF81",

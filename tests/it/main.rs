@@ -9,6 +9,7 @@ mod compat;
 mod context;
 mod delivery;
 mod demo;
+mod encodes;
 mod endpoint;
 mod keys;
 mod kills;

@@ -59,16 +59,12 @@ fn what_was_promised_still_holds() {
 #[test]
 fn every_request_says_where_its_outcome_comes_from() {
     let contract = Contract::of_register();
-    let has_outcome = |event_type: &str| {
-        let handler = contract.handlers.iter().find(|handler| handler.event_type == event_type);
-        let handler =
-            handler.unwrap_or_else(|| panic!("{event_type} stands in CONTINUES_WITH and has no handler"));
-        handler.answers.iter().any(|answer| answer.kind == Kind::Outcome)
-    };
     for request in contract.handlers.iter().filter(|handler| handler.is_request()) {
-        let later = request.continues_with.iter().filter(|event_type| has_outcome(event_type)).count();
+        let later = contract.later(request).collect::<Vec<_>>();
+        assert_eq!(later.len(), request.continues_with.len(), "{}: CONTINUES_WITH", request.event_type);
+        let mut answers = request.answers.iter().chain(later.into_iter().flat_map(|(_, told)| told));
         assert!(
-            has_outcome(request.event_type) || later > 0,
+            answers.any(|answer| answer.kind == Kind::Outcome),
             "{}: no answer is an outcome: name the platform events it goes on with in CONTINUES_WITH",
             request.event_type
         );

@@ -64,6 +64,8 @@ pub struct AnswerContract {
     pub schema: Schema,
     /// An example of its `data`, without operation context.
     pub example: serde_json::Value,
+    /// The request that it alone answers, where another request's answer to the same event is called differently.
+    pub answers_to: Option<&'static str>,
 }
 
 impl<A: Answer> ResponseData for A {
@@ -79,6 +81,7 @@ impl<A: Answer> ResponseData for A {
             kind: example.kind(),
             schema: generator.root_schema_for::<A>(),
             example: serde_json::to_value(example).expect("an answer is a struct of plain members"),
+            answers_to: None,
         }]
     }
 }
@@ -134,6 +137,6 @@ impl ResponseData for Never {
 }
 
 /// An answer's `data`. Answers are structs of plain members, which serde_json always writes.
-pub(super) fn to_json(data: &impl Serialize) -> Vec<u8> {
+pub(crate) fn to_json(data: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(data).expect("an answer is a struct of plain members")
 }

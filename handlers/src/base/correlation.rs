@@ -12,13 +12,16 @@ use crate::participants::Participants;
 const CONTEXT: &str = "operationContext";
 /// The URI of the output container, as requested; the original's name for it.
 const CONTAINER: &str = "outputAssetContainer";
+/// The event type of the request, by which answers are worded; the original had none here.
+const REQUEST: &str = "gw.request";
 
 /// The correlation of a job.
 pub(crate) type Correlation = BTreeMap<String, String>;
 
-/// Writes the correlation of a job; a context that does not fit is kept in `account`.
+/// Writes the correlation of a job, with the event type of its request where answers are worded by that; a context that does not fit is kept in `account`.
 pub(crate) async fn write(
     step: &Step<'_>,
+    request: Option<&str>,
     account: &str,
     output_container: &str,
     bytes_max: usize,
@@ -27,18 +30,20 @@ pub(crate) async fn write(
     let stamp = write_stamp(&Stamp { operation: Some(operation.id), trace: operation.trace.clone() });
     let empty = OperationContext::empty();
     let context = operation.context.as_ref().unwrap_or(&empty).as_str();
-    let around =
-        CONTEXT.len() + CONTAINER.len() + CORRELATION_STAMP.len() + output_container.len() + stamp.len();
+    let names = [CONTEXT, CONTAINER, REQUEST, CORRELATION_STAMP].map(str::len).iter().sum::<usize>();
+    let around = names + output_container.len() + request.map_or(0, str::len) + stamp.len();
     let context = if context.len() + around <= bytes_max {
         context.to_owned()
     } else {
         carry(step, account, 0).await?.as_str().to_owned()
     };
-    Ok(Correlation::from([
+    let mut correlation = Correlation::from([
         (CONTEXT.to_owned(), context),
         (CONTAINER.to_owned(), output_container.to_owned()),
         (CORRELATION_STAMP.to_owned(), stamp),
-    ]))
+    ]);
+    correlation.extend(request.map(|request| (REQUEST.to_owned(), request.to_owned())));
+    Ok(correlation)
 }
 
 /// Finds the operation in a correlation. Without a context it is nobody's of ours: the account may be shared.
@@ -62,4 +67,9 @@ pub(crate) async fn recover(
 /// The URI of the output container.
 pub(crate) fn output_container(correlation: &Correlation) -> Option<&str> {
     correlation.get(CONTAINER).map(String::as_str)
+}
+
+/// The event type of the request that the job came from, where it was noted.
+pub(crate) fn request(correlation: &Correlation) -> Option<&str> {
+    correlation.get(REQUEST).map(String::as_str)
 }

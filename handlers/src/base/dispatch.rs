@@ -222,12 +222,14 @@ pub fn common_answers() -> Vec<AnswerContract> {
             kind: Kind::Interim,
             schema: schema_for!(Acknowledgment<'_>),
             example: acknowledgment,
+            answers_to: None,
         },
         AnswerContract {
             event_type: FAILURE,
             kind: Kind::Outcome,
             schema: schema_for!(failure::FailureData),
             example: failure::example(),
+            answers_to: None,
         },
     ]
 }

@@ -43,6 +43,8 @@ pub struct Failure {
     pub comes_again: bool,
     /// The operation that failed, where that is known although its context is not.
     pub operation: Option<OperationId>,
+    /// The encode job that failed, if it was one.
+    pub job: Option<String>,
     pub(super) source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
@@ -57,6 +59,7 @@ impl Failure {
             is_passing: false,
             comes_again: false,
             operation: None,
+            job: None,
             source: None,
         }
     }
@@ -86,6 +89,12 @@ impl Failure {
             let is_passing = error.is_passing();
             Self { is_passing, ..Self::new(log_event, error.to_string()) }.caused_by_source_of(error)
         }
+    }
+
+    /// Names the encode job that failed.
+    #[must_use]
+    pub fn of_job(self, name: impl Into<String>) -> Self {
+        Self { job: Some(name.into()), ..self }
     }
 
     /// Adds what caused it, for `details`.
@@ -147,6 +156,7 @@ impl Failure {
             handler_id: handler.id.to_owned(),
             event_type: request.event_type.to_owned(),
             event_id: request.event_id.to_owned(),
+            workflow_job_name: self.job.clone(),
             details: self.details(),
         }
     }
@@ -194,6 +204,9 @@ pub(super) struct FailureData {
     event_type: String,
     /// The id of the request (or platform event) that failed.
     event_id: String,
+    /// The name of the encode job that failed, if it was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    workflow_job_name: Option<String>,
     /// What caused it, outermost first.
     details: Vec<Detail>,
 }

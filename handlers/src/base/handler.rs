@@ -11,7 +11,7 @@ use super::log_events;
 use crate::event::TraceParent;
 use crate::operation_context::OperationContext;
 use crate::operation_id::OperationId;
-use crate::participants::{Analyzer, Encoder, Participants, Storage};
+use crate::participants::{Analyzer, Encoder, Participants, Publication, Storage};
 
 /// An event's data, as a handler wants it.
 pub trait EventData: DeserializeOwned + JsonSchema + Send + 'static {
@@ -139,12 +139,27 @@ impl<'a> Step<'a> {
         storage_of(self.participants)
     }
 
-    /// The encoder, or the failure that says it is not configured.
+    /// The encoder of that name, or the usual one, with its name; or the failure that says it is not configured.
     ///
     /// # Errors
     /// When it is absent.
-    pub fn encoder(&self) -> Result<&'a dyn Encoder, Failure> {
-        self.participants.encoder.as_deref().ok_or_else(|| not_configured("media services", "media"))
+    pub fn encoder(&self, name: Option<&str>) -> Result<(&'a str, &'a dyn Encoder), Failure> {
+        let encoders = &self.participants.encoders;
+        encoders.find(name).ok_or_else(|| match (name, encoders.names().collect::<Vec<_>>()) {
+            (Some(name), names) if !names.is_empty() => Failure::new(
+                log_events::PARTICIPANT_NOT_CONFIGURED,
+                format!("no encoder {name:?} is configured: expected one of {}", names.join(", ")),
+            ),
+            _ => not_configured("encoders", "media"),
+        })
+    }
+
+    /// Who publishes media, or the failure that says it is not configured.
+    ///
+    /// # Errors
+    /// When it is absent.
+    pub fn publication(&self) -> Result<&'a dyn Publication, Failure> {
+        self.participants.publication.as_deref().ok_or_else(|| not_configured("media services", "media"))
     }
 
     /// The analyzer, or the failure that says it is not configured.

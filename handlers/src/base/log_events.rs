@@ -85,6 +85,14 @@ log_events! {
     ENCODE_JOB_NOT_READ = 551900 "MediaServicesV3JobNotRead";
     /// The job could not be cancelled.
     ENCODE_JOB_NOT_CANCELED = 551901 "MediaServicesV3JobNotCanceled";
+    /// No such streaming policy, or one that is not allowed here.
+    STREAMING_POLICY_UNKNOWN = 552000 "PublicationStreamingPolicyNotSupported";
+    /// No such content key policy.
+    CONTENT_KEY_POLICY_UNKNOWN = 552001 "PublicationContentKeyPolicyNotSupported";
+    /// A setting that a content key policy needs is missing.
+    PUBLICATION_CONFIGURATION = 552002 "MediaServicesV3ConfigurationError";
+    /// A streaming policy or content key policy could not be made.
+    POLICY_NOT_MADE = 552003 "MediaServicesV3ContentKeyPolicyCreateUpdateError";
     /// Storage did not change the tier.
     TIER_NOT_CHANGED = 611000 "FailedToChangeTierInStorageService";
     /// Storage did not set the metadata.
@@ -109,8 +117,22 @@ log_events! {
     COPY_NOT_ABORTED = 611900 "FailedToAbortCopyInStorageService";
     /// A key of a storage account was not replaced.
     KEY_NOT_ROLLED = 611901 "FailedToRegenerateStorageKey";
+    /// The container to publish could not be named to Media Services.
+    PUBLICATION_ASSET = 652000 "FailedToCreateOrGetAsset";
+    /// A filter could not be made.
+    FILTER_NOT_CREATED = 652001 "FailedToCreateAssetFilter";
+    /// The locator could not be made.
+    LOCATOR_NOT_CREATED = 652002 "FailedToCreateLocator";
+    /// There is no streaming endpoint, or it could not be found out.
+    ENDPOINTS_NOT_LISTED = 652003 "FailedToListStreamingEndpoints";
+    /// Where players find what is published could not be found out.
+    PATHS_NOT_LISTED = 652004 "FailedToListStreamingPaths";
+    /// The locator could not be deleted.
+    LOCATOR_NOT_DELETED = 652005 "FailedToDeleteLocator";
     /// A time is negative, or an end is not after its start; the cause of 551006, as the original had it.
     TIME_OUT_OF_RANGE = 652006 "TimeParameterOutOfRange";
+    /// There is no server manifest in the container, or none that can be read.
+    SERVER_MANIFEST_MISSING = 652007 "MediaServicesV3AttemptToGetNonexistentManifest";
 }
 
 #[cfg(test)]

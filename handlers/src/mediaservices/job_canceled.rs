@@ -1,12 +1,14 @@
-//! `Microsoft.Media.JobCanceled`: somebody stopped the job, and the requestor hears of it as a failure, as from the original.
+//! `Microsoft.Media.JobCanceled`: somebody stopped the job. Who it was is not known.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::job_event::{CorrelationData, HANDLER_CLASS, HANDLER_ID, recover};
-use crate::base::{EventData, Failure, Handler, Never, Recovered, Step, log_events};
-use crate::participants::Participants;
+use super::job_event::{CorrelationData, EventJob, HANDLER_CLASS, HANDLER_ID, recover};
+use crate::base::lenient::null_as_default;
+use crate::base::{EventData, Failure, Handler, Recovered, Step, log_events};
+use crate::job_answers::{EncodeCanceled, Told, context_for};
+use crate::participants::{CanceledAs, Participants};
 
 /// What the encoder reports.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -15,6 +17,9 @@ use crate::participants::Participants;
 pub struct JobCanceledEvent {
     /// What the submitter sent along.
     correlation_data: Option<CorrelationData>,
+    /// Where the job stood before.
+    #[serde(default, deserialize_with = "null_as_default")]
+    previous_state: String,
 }
 
 impl EventData for JobCanceledEvent {
@@ -43,8 +48,7 @@ pub struct JobCanceled;
 
 impl Handler for JobCanceled {
     type Event = JobCanceledEvent;
-    /// Nothing but a failure.
-    type Response = Never;
+    type Response = Told<EncodeCanceled>;
 
     const ID: &'static str = HANDLER_ID;
     const CLASS: &'static str = HANDLER_CLASS;
@@ -57,7 +61,13 @@ impl Handler for JobCanceled {
         recover(event.correlation_data.as_ref(), subject, participants).await
     }
 
-    async fn handle(_: Self::Event, _: &Step<'_>) -> Result<Self::Response, Failure> {
-        Err(Failure::reported(log_events::ENCODE_JOB_CANCELED, "the job was canceled"))
+    async fn handle(event: Self::Event, step: &Step<'_>) -> Result<Self::Response, Failure> {
+        let job = EventJob::of(event.correlation_data.as_ref(), step).await?;
+        if step.participants.policy.canceled == CanceledAs::Failure {
+            let failure = Failure::reported(log_events::ENCODE_JOB_CANCELED, "the job was canceled");
+            return Err(failure.of_job(job.name()));
+        }
+        let encoder_context = context_for(job.family, &job.name(), &event.previous_state, "Canceled");
+        Ok(Told::new(job.family, EncodeCanceled { workflow_job_name: job.name(), encoder_context }))
     }
 }

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::job_event::{CorrelationData, HANDLER_CLASS, HANDLER_ID, recover};
+use super::job_event::{CorrelationData, EventJob, HANDLER_CLASS, HANDLER_ID, recover};
 use crate::base::lenient::null_as_default;
 use crate::base::{EventData, Failure, Handler, Never, Recovered, Step, log_events};
 use crate::participants::Participants;
@@ -32,6 +32,12 @@ struct JobOutput {
 /// Why an output failed.
 #[derive(Debug, Deserialize, JsonSchema)]
 struct JobError {
+    /// What kind of error it is, for example `ContentMalformed`.
+    #[serde(default, deserialize_with = "null_as_default")]
+    code: String,
+    /// Whether the same may succeed another time: `MayRetry` or `DoNotRetry`.
+    #[serde(default, deserialize_with = "null_as_default")]
+    retry: String,
     /// In words.
     #[serde(default, deserialize_with = "null_as_default")]
     message: String,
@@ -48,11 +54,20 @@ struct JobErrorDetail {
     message: String,
 }
 
+impl JobError {
+    /// What kind of error it is, and what the encoder advises, as far as it says so.
+    fn kind(&self) -> String {
+        let said = [&self.code, &self.retry].map(String::as_str);
+        let said = said.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(", ");
+        if said.is_empty() { said } else { format!(" ({said})") }
+    }
+}
+
 /// The errors of all outputs in the original's form.
 fn errors(outputs: &[JobOutput]) -> String {
     let mut lines = Vec::new();
     for (i, error) in outputs.iter().enumerate().filter_map(|(i, output)| Some((i, output.error.as_ref()?))) {
-        lines.push(format!("Output-{i}: {}", error.message));
+        lines.push(format!("Output-{i}: {}{}", error.message, error.kind()));
         let details = error.details.iter().enumerate();
         lines.extend(details.map(|(j, detail)| format!("Output-{i} Detail-{j}: {}", detail.message)));
     }
@@ -105,10 +120,9 @@ impl Handler for JobErrored {
         recover(event.correlation_data.as_ref(), subject, participants).await
     }
 
-    async fn handle(event: Self::Event, _: &Step<'_>) -> Result<Self::Response, Failure> {
-        Err(Failure::reported(
-            log_events::ENCODE_JOB_ERRORED,
-            format!("the job failed: {}", errors(&event.outputs)),
-        ))
+    async fn handle(event: Self::Event, step: &Step<'_>) -> Result<Self::Response, Failure> {
+        let job = EventJob::of(event.correlation_data.as_ref(), step).await?;
+        let message = format!("the job failed: {}", errors(&event.outputs));
+        Err(Failure::reported(log_events::ENCODE_JOB_ERRORED, message).of_job(job.name()))
     }
 }

@@ -7,7 +7,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::base::correlation::{self, Correlation};
-use crate::base::{Failure, Recovered, log_events};
+use crate::base::{Failure, Recovered, Step, log_events};
+use crate::job_answers::Family;
 use crate::operation_id::OperationId;
 use crate::participants::{JobTicket, ParticipantError, Participants};
 
@@ -25,6 +26,32 @@ impl CorrelationData {
     fn values(&self) -> Correlation {
         let values = self.0.iter().filter_map(|(name, value)| Some((name.clone(), value.clone()?)));
         values.collect()
+    }
+}
+
+/// The job that an event is about.
+pub(super) struct EventJob {
+    /// Where it is.
+    pub(super) ticket: JobTicket,
+    /// What was sent along with it.
+    pub(super) correlation: Correlation,
+    /// In whose words its requestor is answered.
+    pub(super) family: Family,
+}
+
+impl EventJob {
+    /// The job behind the event at hand, whose correlation is fetched when the event came without.
+    pub(super) async fn of(carried: Option<&CorrelationData>, step: &Step<'_>) -> Result<Self, Failure> {
+        let ticket = JobTicket::from_subject(&step.operation.subject)
+            .ok_or_else(|| Failure::new(log_events::ENCODE_JOB_NOT_READ, "the event names no job"))?;
+        let correlation = correlation(carried, &ticket, step.participants).await?;
+        let family = Family::of_request(correlation::request(&correlation));
+        Ok(Self { ticket, correlation, family })
+    }
+
+    /// The name by which answers call it.
+    pub(super) fn name(&self) -> String {
+        self.ticket.job.clone()
     }
 }
 
@@ -49,7 +76,7 @@ pub(super) async fn recover(
 /// The correlation of a job, fetched from the job itself when the event came without.
 ///
 /// A job that is gone (the service forgets them after 90 days), or that nobody can look up, has none.
-pub(super) async fn correlation(
+async fn correlation(
     carried: Option<&CorrelationData>,
     ticket: &JobTicket,
     participants: &Participants,
@@ -57,15 +84,9 @@ pub(super) async fn correlation(
     if let Some(carried) = carried {
         return Ok(carried.values());
     }
-    let Some(encoder) = participants.encoder.as_deref() else { return Ok(Correlation::new()) };
-    match encoder.job(ticket).await {
+    match participants.encoders.job(ticket).await {
         Ok(job) => Ok(job.correlation),
         Err(ParticipantError::NotFound(..)) => Ok(Correlation::new()),
         Err(error) => Err(Failure::of(log_events::ENCODE_JOB_NOT_READ)(error)),
     }
-}
-
-/// The name by which answers call a job.
-pub(super) fn job_name(subject: &str) -> String {
-    JobTicket::from_subject(subject).map(|ticket| ticket.job).unwrap_or_default()
 }

@@ -1,13 +1,13 @@
 //! `Microsoft.Media.JobFinished`: the outputs are there. Not how they can be played: that is a locator's.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::job_event::{
-    CorrelationData, HANDLER_CLASS, HANDLER_ID, correlation as correlation_of, job_name, recover,
-};
-use crate::base::{Answer, EventData, Failure, Handler, Recovered, Step, correlation, log_events};
+use super::job_event::{CorrelationData, EventJob, HANDLER_CLASS, HANDLER_ID, recover};
+use crate::base::lenient::null_as_default;
+use crate::base::{EventData, Failure, Handler, Recovered, Step, correlation, log_events};
+use crate::job_answers::{EncodeOutput, EncodeSuccess, Told, context_for};
 use crate::participants::{BlobAddress, JobTicket, ListedBlob, Participants};
 
 /// What the encoder reports.
@@ -17,6 +17,9 @@ use crate::participants::{BlobAddress, JobTicket, ListedBlob, Participants};
 pub struct JobFinishedEvent {
     /// What the submitter sent along.
     correlation_data: Option<CorrelationData>,
+    /// Where the job stood before.
+    #[serde(default, deserialize_with = "null_as_default")]
+    previous_state: String,
 }
 
 impl EventData for JobFinishedEvent {
@@ -43,40 +46,6 @@ impl EventData for JobFinishedEvent {
     }
 }
 
-/// The outputs are there.
-#[derive(Debug, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(title = "response.encode.mediaservicesv3.success")]
-pub struct EncodeMediaServicesV3Success {
-    /// The job's name at the encoder.
-    workflow_job_name: String,
-    /// The blobs in the output container.
-    outputs: Vec<EncodeOutput>,
-    /// As requested.
-    output_container: String,
-}
-
-/// One blob.
-#[derive(Debug, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-struct EncodeOutput {
-    /// Its URI.
-    blob_uri: String,
-}
-
-impl Answer for EncodeMediaServicesV3Success {
-    const EVENT_TYPE: &'static str = "response.encode.mediaservicesv3.success";
-
-    fn example() -> Self {
-        let container = "https://gwinboxpxy00sasb.blob.core.windows.net/show-17-mbr/";
-        Self {
-            workflow_job_name: "gwinboxpxy00sasb-show-17-mbr-28f4bfd4eb1".into(),
-            outputs: vec![EncodeOutput { blob_uri: format!("{container}master_1280x720_3400.mp4") }],
-            output_container: container.into(),
-        }
-    }
-}
-
 /// The encoder's clock and storage's may differ by so much.
 const CLOCKS_DIFFER_SECONDS: i64 = 5;
 
@@ -85,7 +54,7 @@ pub struct JobFinished;
 
 impl Handler for JobFinished {
     type Event = JobFinishedEvent;
-    type Response = EncodeMediaServicesV3Success;
+    type Response = Told<EncodeSuccess>;
 
     const ID: &'static str = HANDLER_ID;
     const CLASS: &'static str = HANDLER_CLASS;
@@ -99,23 +68,28 @@ impl Handler for JobFinished {
     }
 
     async fn handle(event: Self::Event, step: &Step<'_>) -> Result<Self::Response, Failure> {
-        let (storage, subject) = (step.storage()?, &step.operation.subject);
-        let without_container =
-            || Failure::new(log_events::ENCODE_OUTPUT, "the job does not say where its outputs are");
-        let ticket = JobTicket::from_subject(subject).ok_or_else(without_container)?;
-        let correlation = correlation_of(event.correlation_data.as_ref(), &ticket, step.participants).await?;
-        let output_container = correlation::output_container(&correlation).ok_or_else(without_container)?;
-        let container =
-            storage.locate_container(output_container).map_err(Failure::of(log_events::ENCODE_OUTPUT))?;
-        let listed = storage.list(&container).await.map_err(Failure::of(log_events::BLOBS_NOT_LISTED))?;
-        let outputs = written_by_job(listed, &ticket, step).await?;
-        let uri = |name| storage.uri(&BlobAddress { container: container.clone(), name });
-        Ok(EncodeMediaServicesV3Success {
-            workflow_job_name: job_name(subject),
-            outputs: outputs.into_iter().map(|blob| EncodeOutput { blob_uri: uri(blob.name) }).collect(),
-            output_container: output_container.to_owned(),
-        })
+        let job = EventJob::of(event.correlation_data.as_ref(), step).await?;
+        let answer = outputs(&job, &event.previous_state, step).await;
+        answer.map(|answer| Told::new(job.family, answer)).map_err(|failure| failure.of_job(job.name()))
     }
+}
+
+async fn outputs(job: &EventJob, previous_state: &str, step: &Step<'_>) -> Result<EncodeSuccess, Failure> {
+    let storage = step.storage()?;
+    let without_container =
+        || Failure::new(log_events::ENCODE_OUTPUT, "the job does not say where its outputs are");
+    let output_container = correlation::output_container(&job.correlation).ok_or_else(without_container)?;
+    let container =
+        storage.locate_container(output_container).map_err(Failure::of(log_events::ENCODE_OUTPUT))?;
+    let listed = storage.list(&container).await.map_err(Failure::of(log_events::BLOBS_NOT_LISTED))?;
+    let written = written_by_job(listed, &job.ticket, step).await?;
+    let uri = |name| storage.uri(&BlobAddress { container: container.clone(), name });
+    Ok(EncodeSuccess {
+        workflow_job_name: job.name(),
+        encoder_context: context_for(job.family, &job.name(), previous_state, "Finished"),
+        outputs: written.into_iter().map(|blob| EncodeOutput { blob_uri: uri(blob.name) }).collect(),
+        output_container: output_container.to_owned(),
+    })
 }
 
 /// The dialect does not say which files a job has written, but when it ran. A job that does not say even that, or that is
@@ -125,11 +99,7 @@ async fn written_by_job(
     ticket: &JobTicket,
     step: &Step<'_>,
 ) -> Result<Vec<ListedBlob>, Failure> {
-    let job = match step.participants.encoder.as_deref() {
-        Some(encoder) => encoder.job(ticket).await,
-        None => return Ok(listed),
-    };
-    let (started, ended) = match job {
+    let (started, ended) = match step.participants.encoders.job(ticket).await {
         Ok(job) => (job.started, job.ended),
         Err(error) if error.is_passing() => return Err(Failure::of(log_events::ENCODE_JOB_NOT_READ)(error)),
         Err(_) => (None, None),

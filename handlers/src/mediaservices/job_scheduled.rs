@@ -1,11 +1,12 @@
 //! `Microsoft.Media.JobScheduled`: the encoder has queued the job. Not that it was given the job: that was `dispatched`.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::job_event::{CorrelationData, HANDLER_CLASS, HANDLER_ID, job_name, recover};
-use crate::base::{Answer, EventData, Failure, Handler, Kind, Recovered, Step};
+use super::job_event::{CorrelationData, EventJob, HANDLER_CLASS, HANDLER_ID, recover};
+use crate::base::{EventData, Failure, Handler, Recovered, Step};
+use crate::job_answers::{EncodeScheduled, Told};
 use crate::participants::Participants;
 
 /// What the encoder reports.
@@ -34,33 +35,12 @@ impl EventData for JobScheduledEvent {
     }
 }
 
-/// The job is queued.
-#[derive(Debug, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(title = "response.encode.mediaservicesv3.scheduled")]
-pub struct EncodeMediaServicesV3Scheduled {
-    /// The job's name at the encoder.
-    workflow_job_name: String,
-}
-
-impl Answer for EncodeMediaServicesV3Scheduled {
-    const EVENT_TYPE: &'static str = "response.encode.mediaservicesv3.scheduled";
-
-    fn kind(&self) -> Kind {
-        Kind::Interim
-    }
-
-    fn example() -> Self {
-        Self { workflow_job_name: "gwinboxpxy00sasb-show-17-mbr-28f4bfd4eb1".into() }
-    }
-}
-
 /// Passes it on.
 pub struct JobScheduled;
 
 impl Handler for JobScheduled {
     type Event = JobScheduledEvent;
-    type Response = EncodeMediaServicesV3Scheduled;
+    type Response = Told<EncodeScheduled>;
 
     const ID: &'static str = HANDLER_ID;
     const CLASS: &'static str = HANDLER_CLASS;
@@ -73,7 +53,8 @@ impl Handler for JobScheduled {
         recover(event.correlation_data.as_ref(), subject, participants).await
     }
 
-    async fn handle(_: Self::Event, step: &Step<'_>) -> Result<Self::Response, Failure> {
-        Ok(EncodeMediaServicesV3Scheduled { workflow_job_name: job_name(&step.operation.subject) })
+    async fn handle(event: Self::Event, step: &Step<'_>) -> Result<Self::Response, Failure> {
+        let job = EventJob::of(event.correlation_data.as_ref(), step).await?;
+        Ok(Told::new(job.family, EncodeScheduled { workflow_job_name: job.name() }))
     }
 }

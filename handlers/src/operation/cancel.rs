@@ -1,4 +1,4 @@
-//! `request.operation.cancel`: stops an encode, or a copy that is under way. What is stopped ends in a failure of its own,
+//! `request.operation.cancel`: stops an encode, or a copy that is under way. What is stopped ends in an answer of its own,
 //! with its own context.
 
 use schemars::JsonSchema;
@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 
 use crate::base::{Answer, EventData, Failure, Handler, Step, begin, log_events};
 use crate::operation_context::OperationContext;
-use crate::participants::{CopyState, ParticipantError, Participants};
+use crate::participants::{CopyState, JobTicket, ParticipantError, Participants};
 use crate::resource_uri::ResourceUri;
 
-/// What to stop: either a job by `workflowJobName`, or a copy by its destination in `blobUri`. It ends in a failure of its
-/// own, with its own context.
+/// What to stop: either a job by `workflowJobName`, or a copy by its destination in `blobUri`. It ends in an answer of its
+/// own, with its own context: a job is canceled, a copy fails.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(
@@ -96,7 +96,10 @@ impl Handler for OperationCancel {
 }
 
 async fn cancel_job(job: &str, transform: Option<&str>, step: &Step<'_>) -> Result<(), Failure> {
-    step.encoder()?.cancel(job, transform).await.map_err(|error| match error {
+    // Without any encoder there is a better reason than that nobody has it.
+    step.encoder(None)?;
+    let ticket = JobTicket { job: job.to_owned(), transform: transform.map(str::to_owned) };
+    step.participants.encoders.cancel(&ticket).await.map_err(|error| match error {
         ParticipantError::NotFound(..) => Failure::of(log_events::NOTHING_TO_CANCEL)(error),
         error => Failure::of(log_events::ENCODE_JOB_NOT_CANCELED)(error),
     })

@@ -1,29 +1,75 @@
-//! What an encoder of the Media Services dialect can do for us. Not which of its regions does it.
+//! What an encoder can do for us, and which encoders there are. Not where one is, nor in which of its regions it works.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{ContainerAddress, ParticipantError};
+use super::{BlobAddress, ContainerAddress, ParticipantError};
 use crate::operation_context::stamp_of;
 
-/// A job to give to the encoder.
+/// The encoder that requests in Media Services' own words go to.
+pub const MEDIA_SERVICES: &str = "mediaservices";
+
+/// A job to give to an encoder.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EncodeJob {
     /// Unique in the account, and the same whenever the same request is handled.
     pub name: String,
-    /// The transform that says what to do, by its name in the account or one of the dialect's presets.
-    pub transform: String,
-    /// Where the inputs are.
-    pub input: ContainerAddress,
-    /// The inputs' names in their container.
-    pub files: Vec<String>,
+    /// What to do.
+    pub work: Work,
+    /// With what: at least one blob.
+    pub inputs: Vec<BlobAddress>,
     /// Where the outputs go.
     pub output: ContainerAddress,
     /// The part of the inputs to encode.
     pub clip: ClipTimes,
+    /// How urgent it is; without it, as urgent as most.
+    pub priority: Option<Priority>,
     /// Comes back with every event of the job.
     pub correlation: BTreeMap<String, String>,
+}
+
+/// What an encoder is asked to do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Work {
+    /// What it has under this name, or else the preset that is called so.
+    Named(String),
+    /// What it has under this name.
+    Transform(String),
+    /// The preset that is called so.
+    Preset(String),
+    /// Pictures out of the input.
+    Pictures(Pictures),
+}
+
+/// Pictures out of an input.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pictures {
+    /// Whether many small ones are wanted, in one sheet with an index of their times.
+    pub sprite: bool,
+    /// Which one is wanted by itself.
+    pub thumbnail: Option<Thumbnail>,
+}
+
+/// A picture out of an input.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Thumbnail {
+    /// One that shows something.
+    Best,
+    /// The one at so many seconds from the start.
+    At(f64),
+}
+
+/// How urgent a job is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Priority {
+    /// After others.
+    Low,
+    /// As most.
+    Normal,
+    /// Before others.
+    High,
 }
 
 impl EncodeJob {
@@ -55,10 +101,10 @@ pub struct ClipTimes {
 /// Where a job is to be found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobTicket {
-    /// Its transform.
-    pub transform: String,
     /// Its name.
     pub job: String,
+    /// Its transform; without it, the job is looked for in all there are.
+    pub transform: Option<String>,
 }
 
 impl JobTicket {
@@ -69,7 +115,7 @@ impl JobTicket {
         let (transforms, transform, jobs, job) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
         let is_job = transforms.eq_ignore_ascii_case("transforms") && jobs.eq_ignore_ascii_case("jobs");
         (is_job && parts.next().is_none())
-            .then(|| Self { transform: transform.to_owned(), job: job.to_owned() })
+            .then(|| Self { job: job.to_owned(), transform: Some(transform.to_owned()) })
     }
 }
 
@@ -116,10 +162,86 @@ pub trait Encoder: Send + Sync {
     /// Submits a job. A job of that name that carries the same operation is the one that was meant.
     async fn submit(&self, job: &EncodeJob) -> Result<(), EncodeError>;
 
-    /// Asks for a job to be stopped. Without its transform it is looked for in all there are. One that is being stopped, or
-    /// has been, is as wanted.
-    async fn cancel(&self, job: &str, transform: Option<&str>) -> Result<(), ParticipantError>;
+    /// Asks for a job to be stopped. One that is being stopped, or has been, is as wanted.
+    async fn cancel(&self, ticket: &JobTicket) -> Result<(), ParticipantError>;
 
     /// Looks a job up.
     async fn job(&self, ticket: &JobTicket) -> Result<JobSnapshot, ParticipantError>;
+}
+
+/// All encoders, by their names.
+#[derive(Clone, Default)]
+pub struct Encoders {
+    by_name: BTreeMap<String, Arc<dyn Encoder>>,
+    usual: String,
+}
+
+impl Encoders {
+    /// Those of a configuration, and the name of the one that works where a request names none.
+    #[must_use]
+    pub fn new(by_name: BTreeMap<String, Arc<dyn Encoder>>, usual: impl Into<String>) -> Self {
+        Self { by_name, usual: usual.into() }
+    }
+
+    /// The one of that name, or the usual one, with its name.
+    #[must_use]
+    pub fn find(&self, name: Option<&str>) -> Option<(&str, &dyn Encoder)> {
+        let found = self.by_name.get_key_value(name.unwrap_or(&self.usual));
+        found.map(|(name, encoder)| (name.as_str(), &**encoder))
+    }
+
+    /// What they are called.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.by_name.keys().map(String::as_str)
+    }
+
+    /// Looks a job up wherever it is.
+    ///
+    /// # Errors
+    /// When nobody has it, or somebody who may have it could not be asked.
+    pub async fn job(&self, ticket: &JobTicket) -> Result<JobSnapshot, ParticipantError> {
+        let mut search = Search::default();
+        for encoder in self.by_name.values() {
+            if let Some(found) = search.heed(encoder.job(ticket).await) {
+                return Ok(found);
+            }
+        }
+        Err(search.failed(ticket))
+    }
+
+    /// Has a job stopped wherever it is.
+    ///
+    /// # Errors
+    /// When nobody has it, or whoever has it does not stop it, or could not be asked.
+    pub async fn cancel(&self, ticket: &JobTicket) -> Result<(), ParticipantError> {
+        let mut search = Search::default();
+        for encoder in self.by_name.values() {
+            if search.heed(encoder.cancel(ticket).await).is_some() {
+                return Ok(());
+            }
+        }
+        Err(search.failed(ticket))
+    }
+}
+
+/// A search among several who may have a job.
+#[derive(Default)]
+pub struct Search(Option<ParticipantError>);
+
+impl Search {
+    /// What somebody answered, if it was not that they do not have it; what went wrong elsewhere is kept meanwhile.
+    pub fn heed<T>(&mut self, answer: Result<T, ParticipantError>) -> Option<T> {
+        match answer {
+            Ok(found) => return Some(found),
+            Err(ParticipantError::NotFound(..)) => {}
+            Err(trouble) => self.0 = self.0.take().or(Some(trouble)),
+        }
+        None
+    }
+
+    /// Why it was not found: the first trouble, or else that nobody has it.
+    #[must_use]
+    pub fn failed(self, ticket: &JobTicket) -> ParticipantError {
+        self.0.unwrap_or_else(|| ParticipantError::NotFound(format!("the job {:?}", ticket.job), None))
+    }
 }

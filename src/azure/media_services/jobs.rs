@@ -1,0 +1,264 @@
+//! Transforms and jobs, as the dialect has them. Not which region they are in.
+
+use std::collections::BTreeMap;
+
+use gridwich_handlers::participants::{
+    BlobAddress, ClipTimes, EncodeJob, JobSnapshot, JobTicket, ParticipantError, Priority, Work,
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::account::{Account, ENCODING_VERSION, check_name, is_name, read};
+use super::presets;
+use crate::azure::pipeline::segment;
+
+/// What the dialect says of a transform, as far as a job needs it.
+#[derive(Deserialize)]
+pub(super) struct Transform {
+    name: String,
+    properties: TransformProperties,
+}
+
+#[derive(Deserialize)]
+struct TransformProperties {
+    #[serde(default)]
+    outputs: Vec<Value>,
+}
+
+/// What the dialect says of a job, as far as we need it.
+#[derive(Deserialize)]
+struct Job {
+    properties: JobProperties,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct JobProperties {
+    #[serde(default)]
+    correlation_data: Option<BTreeMap<String, Option<String>>>,
+    #[serde(default)]
+    state: String,
+    #[serde(default)]
+    start_time: Option<String>,
+    #[serde(default)]
+    end_time: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    name: String,
+}
+
+impl Account {
+    /// The transform that does some work, made from what we know when the account lacks it.
+    pub(super) async fn transform(&self, work: &Work) -> Result<Transform, ParticipantError> {
+        match work {
+            Work::Named(name) => match self.find_transform(name).await {
+                Err(missing @ ParticipantError::NotFound(..)) => match presets::named(name) {
+                    Some((name, body)) => self.make_transform(name, &body).await,
+                    None => Err(missing),
+                },
+                found => found,
+            },
+            Work::Transform(name) => self.find_transform(name).await,
+            Work::Preset(name) => match presets::named(name) {
+                Some((name, body)) => self.find_or_make(name, &body).await,
+                None => Err(ParticipantError::NotFound(format!("the preset {name:?}"), None)),
+            },
+            Work::Pictures(pictures) => {
+                let (name, body) = presets::pictures(pictures);
+                self.find_or_make(name, &body).await
+            }
+        }
+    }
+
+    async fn find_or_make(&self, name: &str, body: &Value) -> Result<Transform, ParticipantError> {
+        match self.find_transform(name).await {
+            Err(ParticipantError::NotFound(..)) => self.make_transform(name, body).await,
+            found => found,
+        }
+    }
+
+    async fn find_transform(&self, name: &str) -> Result<Transform, ParticipantError> {
+        let what = format!("the transform {name:?}");
+        check_name(name, &what)?;
+        self.get(&format!("transforms/{}", segment(name)), ENCODING_VERSION, &what).await
+    }
+
+    async fn make_transform(&self, name: &str, body: &Value) -> Result<Transform, ParticipantError> {
+        let (what, path) = (format!("the transform {name:?}"), format!("transforms/{}", segment(name)));
+        read(&self.put(&path, ENCODING_VERSION, body, &what).await?, &what)
+    }
+
+    /// Submits a job whose assets are there.
+    pub(super) async fn put_job(
+        &self,
+        job: &EncodeJob,
+        transform: &Transform,
+    ) -> Result<(), ParticipantError> {
+        let what = format!("the job {:?}", job.name);
+        let ticket = JobTicket { transform: Some(transform.name.clone()), job: job.name.clone() };
+        let path = job_path(&transform.name, &job.name);
+        match self.put(&path, ENCODING_VERSION, &job_body(job, transform), &what).await {
+            Ok(_) => Ok(()),
+            // The name follows from the operation: a job that carries the same is the one we meant.
+            Err(conflict @ ParticipantError::Conflict(..)) => {
+                let found = self.job(&ticket).await?;
+                if job.is(&found) { Ok(()) } else { Err(conflict) }
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Where the account has a job of that name, by its transform, and in what state.
+    pub(super) async fn find(&self, ticket: &JobTicket) -> Result<(String, String), ParticipantError> {
+        let transforms = match &ticket.transform {
+            Some(transform) => vec![transform.clone()],
+            None => {
+                let all = self.list::<Named>("transforms", ENCODING_VERSION, "the transforms").await?;
+                all.into_iter().map(|transform| transform.name).collect()
+            }
+        };
+        for transform in transforms {
+            match self.look(&transform, &ticket.job).await {
+                Ok(job) => return Ok((transform, job.properties.state)),
+                Err(ParticipantError::NotFound(..)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(ParticipantError::NotFound(format!("the job {:?}", ticket.job), None))
+    }
+
+    /// Has a job stopped that was found in a state. Some services misspell the state of one that is being stopped.
+    pub(super) async fn cancel(
+        &self,
+        ticket: &JobTicket,
+        (transform, state): &(String, String),
+    ) -> Result<(), ParticipantError> {
+        let what = format!("the job {:?}", ticket.job);
+        if state.starts_with("Cancel") {
+            return Ok(());
+        }
+        if matches!(state.as_str(), "Finished" | "Error" | "Errored") {
+            let message = format!("{what} has ended already: it is {state}");
+            return Err(ParticipantError::Rejected(message, None));
+        }
+        let path = format!("{}/cancelJob", job_path(transform, &ticket.job));
+        self.post(&path, ENCODING_VERSION, &what).await.map(|_| ())
+    }
+
+    pub(super) async fn job(&self, ticket: &JobTicket) -> Result<JobSnapshot, ParticipantError> {
+        let transform = match &ticket.transform {
+            Some(transform) => transform.clone(),
+            None => self.find(ticket).await?.0,
+        };
+        let JobProperties { correlation_data, start_time, end_time, .. } =
+            self.look(&transform, &ticket.job).await?.properties;
+        let values = correlation_data.unwrap_or_default().into_iter();
+        Ok(JobSnapshot {
+            correlation: values.filter_map(|(name, value)| Some((name, value?))).collect(),
+            started: start_time.as_deref().and_then(seconds),
+            ended: end_time.as_deref().and_then(seconds),
+        })
+    }
+
+    async fn look(&self, transform: &str, job: &str) -> Result<Job, ParticipantError> {
+        let what = format!("the job {job:?}");
+        if !is_name(transform) || !is_name(job) {
+            return Err(ParticipantError::NotFound(what, None));
+        }
+        self.get(&job_path(transform, job), ENCODING_VERSION, &what).await
+    }
+}
+
+fn job_path(transform: &str, job: &str) -> String {
+    format!("transforms/{}/jobs/{}", segment(transform), segment(job))
+}
+
+/// Each output of the transform writes to the one output asset.
+fn job_body(job: &EncodeJob, transform: &Transform) -> Value {
+    let target =
+        json!({"@odata.type": "#Microsoft.Media.JobOutputAsset", "assetName": job.output.asset_name()});
+    let mut outputs = vec![target; transform.properties.outputs.len().max(1)];
+    if let Work::Pictures(pictures) = &job.work {
+        // The transform is the same for all; which picture is wanted is said with each job.
+        outputs.iter_mut().for_each(|output| output["presetOverride"] = presets::of_pictures(pictures));
+    }
+    let mut properties = json!({
+        "input": input(&job.inputs, job.clip),
+        "outputs": outputs,
+        "correlationData": job.correlation,
+    });
+    if let Some(priority) = job.priority {
+        properties["priority"] = json!(match priority {
+            Priority::Low => "Low",
+            Priority::Normal => "Normal",
+            Priority::High => "High",
+        });
+    }
+    json!({"properties": properties})
+}
+
+/// An input for each container, in the order in which they are first named.
+fn input(blobs: &[BlobAddress], clip: ClipTimes) -> Value {
+    let mut containers = Vec::<(String, Vec<&str>)>::new();
+    for blob in blobs {
+        let asset = blob.container.asset_name();
+        match containers.iter_mut().find(|(name, _)| *name == asset) {
+            Some((_, files)) => files.push(&blob.name),
+            None => containers.push((asset, vec![&blob.name])),
+        }
+    }
+    let mut inputs =
+        containers.into_iter().map(|(asset, files)| asset_input(&asset, &files, clip)).collect::<Vec<_>>();
+    match inputs.len() {
+        1 => inputs.remove(0),
+        _ => json!({"@odata.type": "#Microsoft.Media.JobInputs", "inputs": inputs}),
+    }
+}
+
+fn asset_input(asset: &str, files: &[&str], clip: ClipTimes) -> Value {
+    let mut input =
+        json!({"@odata.type": "#Microsoft.Media.JobInputAsset", "assetName": asset, "files": files});
+    let ClipTimes { start_seconds, end_seconds } = clip;
+    for (member, seconds) in [("start", start_seconds), ("end", end_seconds)] {
+        if let Some(seconds) = seconds {
+            input[member] = json!({
+                "@odata.type": "#Microsoft.Media.AbsoluteClipTime",
+                "time": presets::iso_duration(seconds),
+            });
+        }
+    }
+    input
+}
+
+/// A time in seconds since 1970. Some services of the dialect write both an offset and a `Z`, or neither.
+fn seconds(time: &str) -> Option<i64> {
+    let time = match time.strip_suffix('Z') {
+        Some(plain) if plain.contains('+') => plain,
+        _ => time,
+    };
+    let with_zone = OffsetDateTime::parse(time, &Rfc3339);
+    let parsed = with_zone.or_else(|_| OffsetDateTime::parse(&format!("{time}Z"), &Rfc3339));
+    parsed.ok().map(OffsetDateTime::unix_timestamp)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_however_sloppily_they_are_written() {
+        for time in [
+            "2026-03-04T09:00:00Z",
+            "2026-03-04T10:00:00.25+01:00",
+            "2026-03-04T09:00:00+00:00Z",
+            "2026-03-04T09:00:00.1234567",
+        ] {
+            assert_eq!(seconds(time), Some(1_772_614_800), "{time}");
+        }
+        assert_eq!(seconds("yesterday"), None);
+    }
+}

@@ -1,0 +1,122 @@
+//! The policies that requests name and we know: how media are protected, and in which order policies are renewed. What
+//! players must show to get a key is `key_policies`'.
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::key_policies;
+use crate::config::DrmConfig;
+
+/// The original's names for the keys of its policies.
+const CENC_KEY: &str = "cencKeyDefault";
+const CBCS_KEY: &str = "cbcsKeyDefault";
+/// What the original put behind the names of its streaming policies, which never change once they are made.
+const VERSION: &str = "-Version-1-0";
+
+/// A streaming policy, and what to make where it is missing.
+pub(super) struct StreamingPolicy {
+    pub(super) name: String,
+    pub(super) body: Option<Value>,
+}
+
+/// A content key policy, and what to make where it is missing.
+pub(super) struct KeyPolicy {
+    pub(super) name: String,
+    pub(super) body: Option<Value>,
+    /// Whether it is made anew even where it is there.
+    pub(super) renews: bool,
+}
+
+/// The policies we know, as configured.
+pub(super) struct Policies {
+    drm: DrmConfig,
+    /// Content key policies that this process has made anew. Once is enough.
+    renewed: Mutex<BTreeSet<String>>,
+}
+
+impl Policies {
+    pub(super) fn new(drm: &DrmConfig) -> Self {
+        Self { drm: drm.clone(), renewed: Mutex::default() }
+    }
+
+    /// The streaming policy of that name: ours, in any case, or the account's.
+    pub(super) fn streaming(&self, name: &str) -> StreamingPolicy {
+        let predefined = |name: &str| StreamingPolicy { name: format!("Predefined_{name}"), body: None };
+        match name.to_ascii_lowercase().as_str() {
+            "clearstreamingonly" => predefined("ClearStreamingOnly"),
+            "clearkeystreaming" => predefined("ClearKey"),
+            "cencdrmstreaming" => self.drm_policy("cencDrmStreaming", false),
+            "multidrmstreaming" => self.drm_policy("multiDrmStreaming", true),
+            _ => StreamingPolicy { name: name.to_owned(), body: None },
+        }
+    }
+
+    /// The content key policy of that name: ours, in any case, or the account's.
+    ///
+    /// # Errors
+    /// The setting of `media.drm` that it needs and that is missing.
+    pub(super) fn content_key(&self, name: &str) -> Result<KeyPolicy, &'static str> {
+        let Some((name, body)) = key_policies::named(name, &self.drm)? else {
+            return Ok(KeyPolicy { name: name.to_owned(), body: None, renews: false });
+        };
+        let renews = self.drm.update_content_key_policies && !self.renewed_ones().contains(name);
+        Ok(KeyPolicy { name: name.to_owned(), body: Some(body), renews })
+    }
+
+    /// Notes that a policy has been made anew.
+    pub(super) fn renewed(&self, name: &str) {
+        self.renewed_ones().insert(name.to_owned());
+    }
+
+    fn renewed_ones(&self) -> std::sync::MutexGuard<'_, BTreeSet<String>> {
+        self.renewed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Streaming policies never change: those that name licence servers are called after these too.
+    fn drm_policy(&self, name: &str, with_cbcs: bool) -> StreamingPolicy {
+        let DrmConfig { widevine_licence_url, play_ready_licence_url, fair_play_licence_url, .. } = &self.drm;
+        let urls = [widevine_licence_url, play_ready_licence_url, fair_play_licence_url];
+        let mut properties = json!({
+            "commonEncryptionCenc": {
+                "enabledProtocols": protocols(&["dash", "smoothStreaming"]),
+                "contentKeys": {"defaultKey": {"label": CENC_KEY}},
+                "drm": {
+                    "playReady": licences(play_ready_licence_url),
+                    "widevine": licences(widevine_licence_url),
+                },
+            },
+        });
+        if with_cbcs {
+            let mut fair_play = licences(fair_play_licence_url);
+            fair_play["allowPersistentLicense"] = json!(true);
+            properties["commonEncryptionCbcs"] = json!({
+                "enabledProtocols": protocols(&["dash", "hls"]),
+                "contentKeys": {"defaultKey": {"label": CBCS_KEY}},
+                "drm": {"fairPlay": fair_play},
+            });
+        }
+        let name = if urls.iter().all(|url| url.is_empty()) {
+            format!("{name}{VERSION}")
+        } else {
+            let digest = Uuid::new_v5(&Uuid::NAMESPACE_URL, urls.map(String::as_str).join("\n").as_bytes());
+            format!("{name}{VERSION}-{}", &digest.simple().to_string()[..8])
+        };
+        StreamingPolicy { name, body: Some(json!({"properties": properties})) }
+    }
+}
+
+/// Where licences come from, unless from Media Services themselves.
+fn licences(url: &str) -> Value {
+    if url.is_empty() { json!({}) } else { json!({"customLicenseAcquisitionUrlTemplate": url}) }
+}
+
+fn protocols(enabled: &[&str]) -> Value {
+    let all = ["download", "dash", "hls", "smoothStreaming"];
+    all.iter()
+        .map(|protocol| ((*protocol).to_owned(), json!(enabled.contains(protocol))))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
+}

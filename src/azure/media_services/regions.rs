@@ -1,0 +1,62 @@
+//! Which region gets new work: the first, in the configured order, that is well. The one place where that is decided.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use gridwich_handlers::participants::ParticipantError;
+
+use super::account::Account;
+
+/// How long a region may take to show that it is there, while there is another: then there is time left for that one.
+const PATIENCE: Duration = Duration::from_secs(6);
+
+/// A choice among accounts, one after the other.
+pub(super) struct Choice<'a> {
+    left: VecDeque<&'a Account>,
+    trouble: Option<ParticipantError>,
+}
+
+impl<'a> Choice<'a> {
+    /// The accounts that are well, then those that were not lately.
+    pub(super) fn among(accounts: &'a [Account]) -> Self {
+        let (well, ill): (Vec<_>, Vec<_>) = accounts.iter().partition(|account| account.is_well());
+        Self { left: well.into_iter().chain(ill).collect(), trouble: None }
+    }
+
+    /// The next to be tried.
+    ///
+    /// # Errors
+    /// What was wrong with those that have been tried, when none is left.
+    pub(super) fn next(&mut self) -> Result<&'a Account, ParticipantError> {
+        self.left.pop_front().ok_or_else(|| {
+            self.trouble
+                .take()
+                .unwrap_or_else(|| ParticipantError::Unavailable("media services".to_owned(), None))
+        })
+    }
+
+    /// Waits for the first thing that was asked of an account, which must leave nothing behind that matters if the work goes
+    /// elsewhere after all. Nothing when the account is not well: then the next is to be tried.
+    pub(super) async fn first_answer<T>(
+        &mut self,
+        account: &Account,
+        answer: impl Future<Output = Result<T, ParticipantError>>,
+    ) -> Option<Result<T, ParticipantError>> {
+        let answer = if self.left.is_empty() {
+            answer.await
+        } else {
+            let late =
+                || ParticipantError::Unavailable(format!("media services in {}", account.region()), None);
+            tokio::time::timeout(PATIENCE, answer).await.unwrap_or_else(|_| Err(late()))
+        };
+        account.heed(&answer);
+        match answer {
+            Err(error) if error.is_passing() => {
+                tracing::warn!(region = account.region(), "a region is not well: {error}");
+                self.trouble = self.trouble.take().or(Some(error));
+                None
+            }
+            answer => Some(answer),
+        }
+    }
+}
