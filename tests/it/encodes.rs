@@ -28,7 +28,7 @@ async fn world() -> World {
 }
 
 /// A request of a family, with what it says besides inputs and output.
-fn encode(more: Value) -> Value {
+fn encode(more: &Value) -> Value {
     let mut data = json!({
         "inputs": [{"blobUri": CLIP}], "outputContainer": OUTPUT, "operationContext": {"note": "grüße", "n": 1.5},
     });
@@ -67,7 +67,7 @@ fn set(answers: &[Value]) -> BTreeSet<String> {
 async fn every_family_is_answered_in_its_own_words() {
     for (request, answer, what) in families() {
         let world = world().await;
-        let answers = world.ask("r-1", request, encode(what)).await;
+        let answers = world.ask("r-1", request, encode(&what)).await;
         let own = |word: &str| format!("{answer}.{word}");
         let mut expected = vec!["response.acknowledge".to_owned(), own("dispatched"), own("scheduled")];
         expected.extend((request == V2).then(|| own("status.progress")));
@@ -95,7 +95,7 @@ async fn a_canceled_encode_is_told_as_the_operator_wants() {
             let world = world_with(config).await;
             let before = world.answers().len();
             let event = json!([{
-                "id": "e", "eventType": request, "dataVersion": "1.0", "subject": "/", "data": encode(what.clone()),
+                "id": "e", "eventType": request, "dataVersion": "1.0", "subject": "/", "data": encode(&what),
             }]);
             assert_eq!(world.deliver(event.to_string()).await.status(), StatusCode::OK);
             let answers = world.answers().split_off(before);
@@ -134,7 +134,7 @@ async fn a_job_that_failed_names_itself_its_reason_and_the_encoders_advice() {
     world.upload("inbox", "show-17", "clip.mp4", b"moving pictures").await;
     for (number, (request, answer, what)) in families().into_iter().enumerate() {
         let before = world.answers().len();
-        let answers = world.ask(&format!("r-{number}"), request, encode(what)).await.split_off(before);
+        let answers = world.ask(&format!("r-{number}"), request, encode(&what)).await.split_off(before);
         let dispatched = only(&answers, &format!("{answer}.dispatched"));
         let failure = &only(&answers, "response.failure")["data"];
         assert_eq!(failure["workflowJobName"], dispatched["data"]["workflowJobName"]);
@@ -158,7 +158,7 @@ fn reports(world: &World) -> Vec<Value> {
 async fn reports_that_are_late_repeated_reordered_or_of_both_kinds_make_the_same_answers() {
     for (request, _, what) in families() {
         let world = world().await;
-        let answers = world.ask("r-1", request, encode(what)).await;
+        let answers = world.ask("r-1", request, encode(&what)).await;
         let first = set(&answers);
         let mut reports = reports(&world);
         let umbrella = reports.iter().filter(|event| event["eventType"] == "Microsoft.Media.JobStateChange");
@@ -197,7 +197,7 @@ fn sloppy(report: &Value) -> Value {
 async fn reports_without_context_and_otherwise_sloppy_make_the_same_answers() {
     for (request, answer, what) in families() {
         let world = world().await;
-        let answers = world.ask("r-1", request, encode(what)).await;
+        let answers = world.ask("r-1", request, encode(&what)).await;
         let first = set(&answers);
         let all = reports(&world);
         for report in all.iter().map(sloppy) {
@@ -261,7 +261,7 @@ async fn new_jobs_go_to_the_first_region_that_is_well() {
         }
         let before = world.answers().len();
         let what = json!({"transformName": "AdaptiveStreaming"});
-        world.publish(&format!("r-{number}"), V3, encode(what)).await;
+        world.publish(&format!("r-{number}"), V3, encode(&what)).await;
         world.settled().await;
         let answers = world.answers().split_off(before);
         only(&answers, "response.encode.mediaservicesv3.success");
@@ -289,7 +289,7 @@ async fn a_request_names_its_backend_or_gets_the_usual_one() {
     ] {
         let before = world.answers().len();
         let what = json!({"presetName": "AdaptiveStreaming", "backend": backend});
-        let answers = world.ask(id, ANY, encode(what)).await.split_off(before);
+        let answers = world.ask(id, ANY, encode(&what)).await.split_off(before);
         let dispatched = &only(&answers, "response.encode.dispatched")["data"];
         assert_eq!(dispatched["backend"], backend.as_str().unwrap_or("spare"));
         only(&answers, "response.encode.success");
@@ -297,7 +297,7 @@ async fn a_request_names_its_backend_or_gets_the_usual_one() {
     }
     let before = world.answers().len();
     let what = json!({"presetName": "AdaptiveStreaming", "backend": "nobody"});
-    let answers = world.ask("4", ANY, encode(what)).await.split_off(before);
+    let answers = world.ask("4", ANY, encode(&what)).await.split_off(before);
     let failure = &only(&answers, "response.failure")["data"];
     assert_eq!(
         failure["logEventMessage"],
@@ -314,7 +314,7 @@ async fn priority_containers_times_and_pictures_reach_the_encoder() {
         "presetName": "adaptivestreaming", "priority": "low",
         "timeBasedEncode": {"startSeconds": 1.5},
     });
-    let answers = world.ask("r-1", ANY, encode(what)).await;
+    let answers = world.ask("r-1", ANY, encode(&what)).await;
     let job = &only(&answers, "response.encode.dispatched")["data"]["workflowJobName"];
     let path = format!("transforms/AdaptiveStreaming/jobs/{}", job.as_str().unwrap());
     let job = &ask_media(&world, "mediawest", &path).await.1["properties"];
@@ -333,7 +333,7 @@ async fn priority_containers_times_and_pictures_reach_the_encoder() {
     ] {
         let before = world.answers().len();
         let what = json!({"presetName": preset, "thumbnailTimeSeconds": seconds});
-        let answers = world.ask(id, V2, encode(what)).await.split_off(before);
+        let answers = world.ask(id, V2, encode(&what)).await.split_off(before);
         let job = &only(&answers, "response.encode.mediaservicesv2.dispatched")["data"]["workflowJobName"];
         let path = format!("transforms/{transform}/jobs/{}", job.as_str().unwrap());
         let job = &ask_media(&world, "mediawest", &path).await.1["properties"];
@@ -375,7 +375,7 @@ async fn all_presets_of_the_dialect_and_the_originals_transforms_are_known_in_an
             let before = world.answers().len();
             let what = json!({member: preset.to_lowercase()});
             let answers =
-                world.ask(&format!("{request}{preset}"), request, encode(what)).await.split_off(before);
+                world.ask(&format!("{request}{preset}"), request, encode(&what)).await.split_off(before);
             only(&answers, &format!("{answer}.success"));
         }
     }
@@ -413,7 +413,7 @@ async fn only_what_is_called_a_transform_is_looked_for_among_transforms() {
         ),
     ] {
         let before = world.answers().len();
-        let answers = world.ask(id, ANY, encode(what)).await.split_off(before);
+        let answers = world.ask(id, ANY, encode(&what)).await.split_off(before);
         assert_eq!(types(&answers), ["response.acknowledge", "response.failure"]);
         let failure = &only(&answers, "response.failure")["data"];
         assert_eq!(failure["logEventId"], number, "{failure}");
@@ -421,7 +421,7 @@ async fn only_what_is_called_a_transform_is_looked_for_among_transforms() {
     }
     let before = world.answers().len();
     let what = json!({"presetName": "ThumbnailOnlySetting", "thumbnailTimeSeconds": -1});
-    let answers = world.ask("7", V2, encode(what)).await.split_off(before);
+    let answers = world.ask("7", V2, encode(&what)).await.split_off(before);
     let failure = &only(&answers, "response.failure")["data"];
     assert!(
         failure["logEventMessage"].as_str().unwrap().starts_with("thumbnailTimeSeconds: expected"),

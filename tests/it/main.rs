@@ -13,6 +13,7 @@ mod encodes;
 mod endpoint;
 mod keys;
 mod kills;
+mod locators;
 mod messages;
 mod metadata;
 mod mixed;
