@@ -26,19 +26,29 @@ pub(super) async fn make(path: &Path) -> Result<(), String> {
 
 /// What a file holds, in one line; an error when no player would take it.
 pub(super) async fn describe(path: &Path) -> Result<String, String> {
-    let mut ffprobe = Command::new("ffprobe");
-    ffprobe
-        .args([
-            "-v",
-            "error",
-            "-show_entries",
-            "stream=codec_name,width,height:format=duration",
-            "-of",
-            "csv=p=0",
-        ])
-        .arg(path);
-    let lines = run(ffprobe, "ffprobe").await?;
+    let is_picture = path.extension().is_some_and(|extension| extension == "jpg");
+    let length = if is_picture { "" } else { ":format=duration" };
+    let lines = probe(&format!("stream=codec_name,width,height{length}"), path.as_os_str()).await?;
     Ok(lines.lines().map(|line| line.trim_end_matches(',')).collect::<Vec<_>>().join(", "))
+}
+
+/// How many renditions a publication has, and what its tracks are; an error when no player would take it.
+pub(super) async fn describe_best(url: &str) -> Result<String, String> {
+    let lines = probe("stream=codec_name,width,height", url.as_ref()).await?;
+    let (pictures, sounds): (Vec<_>, Vec<_>) = lines.lines().partition(|line| line.contains(','));
+    let largest = pictures
+        .iter()
+        .max_by_key(|line| line.split(',').filter_map(|side| side.parse::<u64>().ok()).product::<u64>());
+    let largest = largest.ok_or_else(|| format!("{url} has no picture"))?.trim_end_matches(',');
+    let renditions = pictures.iter().collect::<std::collections::BTreeSet<_>>().len();
+    let sound = sounds.first().map(|sound| format!(", {sound}")).unwrap_or_default();
+    Ok(format!("{renditions} renditions up to {largest}{sound}"))
+}
+
+async fn probe(entries: &str, what: &std::ffi::OsStr) -> Result<String, String> {
+    let mut ffprobe = Command::new("ffprobe");
+    ffprobe.args(["-v", "error", "-show_entries", entries, "-of", "csv=p=0"]).arg(what);
+    run(ffprobe, "ffprobe").await
 }
 
 async fn run(mut command: Command, name: &str) -> Result<String, String> {

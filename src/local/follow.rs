@@ -129,6 +129,9 @@ impl Follow {
             Ok(Some(outcome)) if outcome.event_type.ends_with(".failure") => {
                 Ending::Failure(reason(&outcome))
             }
+            Ok(Some(outcome)) if outcome.event_type.ends_with(".canceled") => {
+                Ending::Failure("it was canceled".to_owned())
+            }
             Ok(Some(outcome)) => Ending::Success(outcome.data),
             Ok(None) => gone,
             Err(_) => late,

@@ -9,6 +9,7 @@ use local_azure::faults::Fault;
 use local_azure::media_services::{JobError, JobErrorCode, Script, ScriptedOutput};
 use serde_json::{Value, json};
 
+use crate::book::Book;
 use crate::world::{MEDIA, Options, REGIONS, World, only, types, usual_script};
 
 const CLIP: &str = "http://127.0.0.1:10000/inbox/show-17/clip.mp4";
@@ -427,4 +428,57 @@ async fn only_what_is_called_a_transform_is_looked_for_among_transforms() {
         failure["logEventMessage"].as_str().unwrap().starts_with("thumbnailTimeSeconds: expected"),
         "{failure}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn request_encode_mediaservicesv3_create() {
+    let mut book = Book::new("[requests]\nannounce = \"ours\"\n").await;
+    for (name, what) in [
+        ("good", json!({"transformName": "AdaptiveStreaming"})),
+        ("of the original", json!({"transformName": "AUDIO-mono-aac-video-mbr-no-bframes"})),
+        (
+            "from a time on",
+            json!({"transformName": "AdaptiveStreaming", "timeBasedEncode": {"startSeconds": 0.5}}),
+        ),
+        ("no such transform", json!({"transformName": "Sharper"})),
+    ] {
+        book.page(name, V3, encode(&what)).await;
+    }
+    insta::assert_snapshot!(book.text());
+}
+
+#[tokio::test(start_paused = true)]
+async fn request_encode_mediaservicesv2_create() {
+    let mut book = Book::new("[requests]\nannounce = \"ours\"\n").await;
+    for (name, what) in [
+        ("good", json!({"presetName": "SpriteOnlySetting"})),
+        ("at a time", json!({"presetName": "ThumbnailOnlySetting", "thumbnailTimeSeconds": 12.5})),
+        ("another preset", json!({"presetName": "H264SingleBitrateSD"})),
+        ("before the start", json!({"presetName": "ThumbnailOnlySetting", "thumbnailTimeSeconds": -1})),
+        ("no such preset", json!({"presetName": "Sharper"})),
+        ("no preset", json!({"presetName": " "})),
+        ("no inputs", json!({"presetName": "SpriteOnlySetting", "inputs": []})),
+        (
+            "no such input",
+            json!({"presetName": "SpriteOnlySetting", "inputs": [{"blobUri": format!("{CLIP}x")}]}),
+        ),
+    ] {
+        book.page(name, V2, encode(&what)).await;
+    }
+    insta::assert_snapshot!(book.text());
+}
+
+#[tokio::test(start_paused = true)]
+async fn request_encode_create() {
+    let mut book = Book::new("[requests]\nannounce = \"ours\"\n").await;
+    for (name, what) in [
+        ("good", json!({"presetName": "AdaptiveStreaming", "priority": "High"})),
+        ("its transform", json!({"transformName": "AdaptiveStreaming", "backend": "mediaservices"})),
+        ("no such transform", json!({"transformName": "AACGoodQualityAudio"})),
+        ("no such backend", json!({"presetName": "AdaptiveStreaming", "backend": "elsewhere"})),
+        ("both", json!({"presetName": "AdaptiveStreaming", "transformName": "AdaptiveStreaming"})),
+    ] {
+        book.page(name, ANY, encode(&what)).await;
+    }
+    insta::assert_snapshot!(book.text());
 }

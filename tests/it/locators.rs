@@ -9,6 +9,7 @@ use local_azure::faults::Fault;
 use local_azure::ids::development_key;
 use serde_json::{Value, json};
 
+use crate::book::Book;
 use crate::world::{MEDIA, Options, REGIONS, World, only, types};
 
 const CREATE: &str = "request.mediaservices.locator.create";
@@ -256,10 +257,8 @@ async fn a_publication_whose_answers_are_lost_or_refused_for_a_while_is_made_onc
     ] {
         for part in ["assets/", "assetFilters/", "streamingLocators/", "listPaths"] {
             let world = world().await;
-            let fault = fault.clone();
-            world.cloud.faults.regions[0].next(1, fault.clone(), move |parts| {
-                parts.method != Method::GET && parts.uri.path().contains(part)
-            });
+            world.cloud.faults.regions[0]
+                .next(1, fault, move |parts| parts.method != Method::GET && parts.uri.path().contains(part));
             let answers = ask(&world, "1", CREATE, create.clone()).await;
             only(&answers, CREATED);
             assert!(!types(&answers).contains(&"response.failure"), "{part}");
@@ -283,4 +282,31 @@ async fn keys_without_a_drm_are_for_bearers_of_a_token() {
     assert_eq!((&restriction["issuer"], &restriction["audience"]), (&json!("gridwich"), &json!("urn:drm")));
     let text = serde_json::to_string(&world.answers()).unwrap() + &development_key("none", "key1");
     assert!(!text.contains("aHVzaCBodXNo"), "the key for tokens is told nobody");
+}
+
+#[tokio::test(start_paused = true)]
+async fn request_mediaservices_locator_create_and_delete() {
+    let mut book = Book::new("[media]\nclear_streaming = true\n").await;
+    book.world.upload("proxy", "show-17-mbr", "clip.mp4", b"moving pictures").await;
+    book.world.upload("proxy", "show-17-mbr", "clip.ism", SERVER_MANIFEST.as_bytes()).await;
+    let create = |more: Value| {
+        let mut data = json!({"containerUri": CONTAINER, "streamingPolicyName": "clearStreamingOnly"});
+        data.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        data
+    };
+    let answers = book.page("good", CREATE, create(json!({}))).await;
+    let name = only(&answers, CREATED)["data"]["locatorName"].clone();
+    book.page(
+        "a part of it",
+        CREATE,
+        create(json!({"timeBasedFilter": {"startSeconds": 1, "endSeconds": 2}})),
+    )
+    .await;
+    book.page("no such policy", CREATE, create(json!({"streamingPolicyName": "x"}))).await;
+    book.page("no such keys", CREATE, create(json!({"contentKeyPolicyName": "x"}))).await;
+    book.page("an empty part", CREATE, create(json!({"timeBasedFilter": {"endSeconds": 0}}))).await;
+    book.page("taken back", DELETE, json!({"locatorName": name})).await;
+    book.page("nothing to take back", DELETE, json!({"locatorName": "locator-0"})).await;
+    book.page("no name", DELETE, json!({})).await;
+    insta::assert_snapshot!(book.text());
 }

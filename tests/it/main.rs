@@ -4,6 +4,7 @@
 mod analysis;
 mod azurite;
 mod bad_input;
+mod book;
 mod clients;
 mod compat;
 mod context;
@@ -20,6 +21,7 @@ mod mixed;
 mod overlap;
 mod process;
 mod sagas;
+mod samples;
 mod schemas;
 mod send;
 mod tidy;
