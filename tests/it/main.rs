@@ -12,6 +12,7 @@ mod delivery;
 mod demo;
 mod encodes;
 mod endpoint;
+mod identities;
 mod keys;
 mod kills;
 mod locators;

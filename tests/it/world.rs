@@ -54,6 +54,8 @@ pub struct Options {
     pub hierarchical: &'static [&'static str],
     /// Whether Event Grid puts several events into one delivery.
     pub events_per_delivery: Option<u32>,
+    /// Whether Media Services take only tokens that they gave out.
+    pub strict_auth: bool,
 }
 
 impl Default for Options {
@@ -64,6 +66,7 @@ impl Default for Options {
             script: usual_script,
             hierarchical: &[],
             events_per_delivery: None,
+            strict_auth: false,
         }
     }
 }
@@ -142,7 +145,7 @@ impl World {
             schedule: RetrySchedule::documented(),
             encoder: Encoder::Scripted(Scripted::new(options.script)),
             jobs_at_once: 2,
-            strict_auth: false,
+            strict_auth: options.strict_auth,
         })
         .unwrap();
         network.connect(EVENT_GRID, cloud.event_grid.router());
