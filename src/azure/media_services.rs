@@ -49,6 +49,19 @@ impl MediaServices {
     }
 }
 
+impl MediaServices {
+    /// Whether a region has the job that is meant.
+    async fn has(&self, job: &EncodeJob) -> Result<bool, ParticipantError> {
+        let transform = Some(presets::transform_of(&job.work).to_owned());
+        let ticket = JobTicket { job: job.name.clone(), transform };
+        match Encoder::job(self, &ticket).await {
+            Ok(found) => Ok(job.is(&found)),
+            Err(ParticipantError::NotFound(..)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
+
 /// All encoders of the configuration, each by the name of its backend, and who publishes.
 ///
 /// # Errors
@@ -81,6 +94,9 @@ impl Encoder for MediaServices {
 
     async fn submit(&self, job: &EncodeJob) -> Result<(), EncodeError> {
         let at = |step| move |source| EncodeError { step, source };
+        if job.is_repeated && self.has(job).await.map_err(at(SubmitStep::Job))? {
+            return Ok(());
+        }
         let mut regions = Choice::among(&self.accounts);
         let (account, transform) = loop {
             let account = regions.next().map_err(at(SubmitStep::Transform))?;
@@ -135,11 +151,7 @@ impl Publication for MediaServices {
     async fn unpublish(&self, locator: &str) -> Result<(), ParticipantError> {
         let mut trouble = None;
         for account in &self.accounts {
-            match account.unpublish(locator).await {
-                Ok(true) => return Ok(()),
-                Ok(false) => {}
-                Err(error) => trouble = trouble.or(Some(error)),
-            }
+            trouble = trouble.or(account.unpublish(locator).await.err());
         }
         trouble.map_or(Ok(()), Err)
     }

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use gridwich::azure::wire::Wire as _;
 use http::{Request, StatusCode};
-use local_azure::faults::Fault;
 use local_azure::media_services::{JobError, JobErrorCode, Script, ScriptedOutput};
 use serde_json::{Value, json};
 
@@ -14,9 +13,9 @@ use crate::world::{MEDIA, Options, REGIONS, World, only, types, usual_script};
 
 const CLIP: &str = "http://127.0.0.1:10000/inbox/show-17/clip.mp4";
 const OUTPUT: &str = "http://127.0.0.1:10000/proxy/show-17-mbr";
-const V3: &str = "request.encode.mediaservicesv3.create";
+pub const V3: &str = "request.encode.mediaservicesv3.create";
 const V2: &str = "request.encode.mediaservicesv2.create";
-const ANY: &str = "request.encode.create";
+pub const ANY: &str = "request.encode.create";
 
 async fn world_with(config: &'static str) -> World {
     let world = World::with(Options { config, ..Options::default() }).await;
@@ -24,12 +23,12 @@ async fn world_with(config: &'static str) -> World {
     world
 }
 
-async fn world() -> World {
+pub async fn world() -> World {
     world_with("[requests]\nannounce = \"ours\"\n").await
 }
 
 /// A request of a family, with what it says besides inputs and output.
-fn encode(more: &Value) -> Value {
+pub fn encode(more: &Value) -> Value {
     let mut data = json!({
         "inputs": [{"blobUri": CLIP}], "outputContainer": OUTPUT, "operationContext": {"note": "grüße", "n": 1.5},
     });
@@ -47,7 +46,7 @@ fn families() -> [(&'static str, &'static str, Value); 3] {
 }
 
 /// Asks a media account as an operator would.
-async fn ask_media(world: &World, account: &str, path: &str) -> (StatusCode, Value) {
+pub async fn ask_media(world: &World, account: &str, path: &str) -> (StatusCode, Value) {
     let url = format!(
         "https://{MEDIA}/subscriptions/sub/resourceGroups/local/providers/Microsoft.Media/mediaServices/{account}/{path}?api-version=2022-07-01"
     );
@@ -233,77 +232,6 @@ async fn reports_about_jobs_of_others_or_of_nobody_are_left_alone() {
     }
     let told = world.answers().split_off(before);
     assert!(told.iter().all(|answer| answer["eventType"] == "response.failure"), "{:?}", types(&told));
-}
-
-/// The account that has a job.
-async fn account_of(world: &World, transform: &str, job: &Value) -> Vec<&'static str> {
-    let mut found = Vec::new();
-    for (_, account) in REGIONS {
-        let path = format!("transforms/{transform}/jobs/{}", job.as_str().unwrap());
-        if ask_media(world, account, &path).await.0 == StatusCode::OK {
-            found.push(account);
-        }
-    }
-    found
-}
-
-#[tokio::test(start_paused = true)]
-async fn new_jobs_go_to_the_first_region_that_is_well() {
-    let world = world().await;
-    let mut jobs = Vec::new();
-    for (number, fault) in
-        [None, Some(Fault::Refuse(StatusCode::SERVICE_UNAVAILABLE, None)), Some(Fault::Hang), None]
-            .into_iter()
-            .enumerate()
-    {
-        world.cloud.faults.regions[0].clear();
-        if let Some(fault) = fault {
-            world.cloud.faults.regions[0].always(fault, |_| true);
-        }
-        let before = world.answers().len();
-        let what = json!({"transformName": "AdaptiveStreaming"});
-        world.publish(&format!("r-{number}"), V3, encode(&what)).await;
-        world.settled().await;
-        let answers = world.answers().split_off(before);
-        only(&answers, "response.encode.mediaservicesv3.success");
-        world.cloud.faults.regions[0].clear();
-        let job =
-            only(&answers, "response.encode.mediaservicesv3.dispatched")["data"]["workflowJobName"].clone();
-        jobs.push(account_of(&world, "AdaptiveStreaming", &job).await);
-    }
-    let [(_, west), (_, north)] = REGIONS;
-    assert_eq!(jobs, [[west], [north], [north], [west]]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_request_names_its_backend_or_gets_the_usual_one() {
-    let own = "[media]\ndefault_backend = \"spare\"\n[[media.accounts]]\nbackend = \"spare\"\nbase_url = \"https://localhost:7073\"\n\
-               subscription_id = \"sub\"\nresource_group = \"local\"\naccount = \"medianorth\"\nauth = \"bearer\"\ntoken = \"a.b.c\"\n";
-    let mut world = world().await;
-    let config = crate::world::config();
-    let (rest, _north) = config.rsplit_once("[[media.accounts]]").unwrap();
-    world.restart_with(&(rest.to_owned() + own)).await.unwrap();
-    for (id, backend, account) in [
-        ("1", json!(null), "medianorth"),
-        ("2", json!("spare"), "medianorth"),
-        ("3", json!("mediaservices"), "mediawest"),
-    ] {
-        let before = world.answers().len();
-        let what = json!({"presetName": "AdaptiveStreaming", "backend": backend});
-        let answers = world.ask(id, ANY, encode(&what)).await.split_off(before);
-        let dispatched = &only(&answers, "response.encode.dispatched")["data"];
-        assert_eq!(dispatched["backend"], backend.as_str().unwrap_or("spare"));
-        only(&answers, "response.encode.success");
-        assert_eq!(account_of(&world, "AdaptiveStreaming", &dispatched["workflowJobName"]).await, [account]);
-    }
-    let before = world.answers().len();
-    let what = json!({"presetName": "AdaptiveStreaming", "backend": "nobody"});
-    let answers = world.ask("4", ANY, encode(&what)).await.split_off(before);
-    let failure = &only(&answers, "response.failure")["data"];
-    assert_eq!(
-        failure["logEventMessage"],
-        r#"no encoder "nobody" is configured: expected one of mediaservices, spare"#
-    );
 }
 
 #[tokio::test(start_paused = true)]

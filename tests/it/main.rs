@@ -21,6 +21,7 @@ mod metadata;
 mod mixed;
 mod overlap;
 mod process;
+mod regions;
 mod sagas;
 mod samples;
 mod schemas;

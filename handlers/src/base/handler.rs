@@ -121,6 +121,18 @@ pub struct Operation {
     pub tries_before: u32,
 }
 
+/// So often a request comes again while it is not known what became of it: Event Grid's waits add up to a quarter of an hour
+/// by then.
+pub(super) const PATIENT_TRIES: u32 = 5;
+
+impl Operation {
+    /// Whether an earlier try may have begun it, so that what cannot be found out about that is worth waiting for.
+    #[must_use]
+    pub fn may_have_begun(&self) -> bool {
+        (1..=PATIENT_TRIES).contains(&self.tries_before)
+    }
+}
+
 /// What a handler is given besides its event.
 #[derive(Clone, Copy)]
 pub struct Step<'a> {

@@ -76,7 +76,8 @@ impl Submission<'_> {
             correlation::write(step, self.family.noted(), &output.account, container, room).await?;
         let name = format!("{}-{}", output.asset_name(), step.operation.id.suffix());
         let Self { work, clip, priority, .. } = self;
-        let job = EncodeJob { name, work, inputs, output, clip, priority, correlation };
+        let is_repeated = step.operation.may_have_begun();
+        let job = EncodeJob { name, work, inputs, output, clip, priority, is_repeated, correlation };
         self.encoder.submit(&job).await.map_err(not_submitted)?;
         Ok(job.name)
     }

@@ -26,6 +26,9 @@ pub struct EncodeJob {
     pub clip: ClipTimes,
     /// How urgent it is; without it, as urgent as most.
     pub priority: Option<Priority>,
+    /// Whether it may have been submitted before, wherever that was: then it is not submitted elsewhere while that cannot be
+    /// found out.
+    pub is_repeated: bool,
     /// Comes back with every event of the job.
     pub correlation: BTreeMap<String, String>,
 }

@@ -1,7 +1,7 @@
 //! Transforms we make in an account that lacks them: the dialect's presets by their names, the original's own three, and
 //! those that make pictures.
 
-use gridwich_handlers::participants::{Pictures, Thumbnail};
+use gridwich_handlers::participants::{Pictures, Thumbnail, Work};
 use serde_json::{Value, json};
 
 /// The dialect's presets, which need no more than their name.
@@ -34,16 +34,27 @@ const SPRITE_SIDE: &str = "10%";
 const SPRITE_QUALITY: u32 = 75;
 const THUMBNAIL_QUALITY: u32 = 90;
 
-/// The transform that pictures are made with, and its body.
-pub(super) fn pictures(pictures: &Pictures) -> (&'static str, Value) {
-    let name = match (pictures.sprite, pictures.thumbnail) {
+/// The name of the transform that does some work, in whatever case.
+pub(super) fn transform_of(work: &Work) -> &str {
+    match work {
+        Work::Named(name) | Work::Transform(name) | Work::Preset(name) => name,
+        Work::Pictures(pictures) => transform_of_pictures(pictures),
+    }
+}
+
+fn transform_of_pictures(pictures: &Pictures) -> &'static str {
+    match (pictures.sprite, pictures.thumbnail) {
         (true, Some(_)) => "sprite-and-thumbnail",
         (true, None) => "sprite-only",
         (false, _) => "thumbnail-only",
-    };
+    }
+}
+
+/// The transform that pictures are made with, and its body.
+pub(super) fn pictures(pictures: &Pictures) -> (&'static str, Value) {
     // Where the thumbnail is taken is said with each job; a transform is made once.
     let usual = Pictures { thumbnail: pictures.thumbnail.map(|_| Thumbnail::Best), ..*pictures };
-    (name, body(&of_pictures(&usual)))
+    (transform_of_pictures(pictures), body(&of_pictures(&usual)))
 }
 
 /// The preset that makes pictures.

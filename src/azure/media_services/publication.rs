@@ -123,8 +123,8 @@ impl Account {
         self.published(name, endpoint).await.map_err(at(PublicationStep::Paths))
     }
 
-    /// Deletes a locator and its time filter; false when it is not here.
-    pub(super) async fn unpublish(&self, name: &str) -> Result<bool, ParticipantError> {
+    /// Deletes a locator and its time filter, if they are here.
+    pub(super) async fn unpublish(&self, name: &str) -> Result<(), ParticipantError> {
         let what = format!("the locator {name:?}");
         let path = format!("streamingLocators/{}", segment(name));
         if !is_name(name) {
@@ -133,7 +133,7 @@ impl Account {
         }
         let locator = match self.get::<Locator>(&path, ASSETS_VERSION, &what).await {
             Ok(locator) => locator.properties,
-            Err(ParticipantError::NotFound(..)) => return Ok(false),
+            Err(ParticipantError::NotFound(..)) => return Ok(()),
             Err(error) => return Err(error),
         };
         self.delete(&path, ASSETS_VERSION, &what).await?;
@@ -143,7 +143,7 @@ impl Account {
             let path = filter_path(&locator.asset_name, &own);
             self.delete(&path, ASSETS_VERSION, &format!("the filter {own:?}")).await?;
         }
-        Ok(true)
+        Ok(())
     }
 
     /// The policy as the account has it, with its name there; made if it is one of ours and missing.
