@@ -4,6 +4,7 @@
 mod analysis;
 mod azurite;
 mod bad_input;
+mod browser;
 mod clients;
 mod compat;
 mod context;

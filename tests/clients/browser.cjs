@@ -1,0 +1,119 @@
+// A browser plays streams as viewers do: Chromium, with hls.js or dash.js, on a page of another origin than the stream's.
+// For each URL it prints what was seen, as a line of JSON. Ends with an error when a picture does not move.
+//
+//   [PLAYER_TOKEN=JWT] node browser.cjs FOLDER_OF_TOOLS URL…
+//
+// The token goes with requests for keys and licences.
+const { createRequire } = require("node:module");
+const fs = require("node:fs");
+const http = require("node:http");
+const os = require("node:os");
+const path = require("node:path");
+
+const [tools, ...urls] = process.argv.slice(2);
+const { chromium } = createRequire(`${tools}/`)("playwright-core");
+
+const BROWSER = "/usr/bin/chromium";
+// The certificate of a local cloud is its own authority's; viewers' clicks, and calls to the browser's maker, are not to be
+// waited for.
+const SWITCHES = [
+  "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+  "--disable-component-update", "--disable-sync", "--ignore-certificate-errors", "--autoplay-policy=no-user-gesture-required",
+];
+// A player that shows nothing for so long never will.
+const PATIENCE_MS = 20_000;
+
+const SCRIPTS = {
+  "/hls.js": "node_modules/hls.js/dist/hls.min.js",
+  "/dash.js": "node_modules/dashjs/dist/modern/umd/dash.all.min.js",
+};
+const PAGE = `<!doctype html><title>Player</title><script src="/hls.js"></script><script src="/dash.js"></script>`;
+
+// Runs in the page. Plays until pictures have changed often enough, for a second and a half of the stream.
+function play({ url, token, patience }) {
+  const SECONDS = 1.5;
+  const PICTURES = 8;
+  const video = document.body.appendChild(document.createElement("video"));
+  Object.assign(video, { muted: true, width: 320 });
+  const canvas = Object.assign(document.createElement("canvas"), { width: 32, height: 18 });
+  const surface = canvas.getContext("2d", { willReadFrequently: true });
+  const pictures = new Set();
+  const isHls = /format=m3u8|\.m3u8/.test(url);
+  const authorization = token ? { Authorization: `Bearer ${token}` } : {};
+
+  function load(failed) {
+    if (isHls) {
+      const xhrSetup = (xhr, asked) => {
+        if (token && asked.includes("/keydelivery/")) xhr.setRequestHeader("Authorization", authorization.Authorization);
+      };
+      const player = new Hls({ xhrSetup, enableWorker: false });
+      player.on(Hls.Events.ERROR, (_, fault) => {
+        if (fault.fatal) failed(`${fault.details} ${fault.response?.code ?? ""} ${fault.error?.message ?? ""}`);
+      });
+      player.loadSource(url);
+      player.attachMedia(video);
+      return () => player.destroy();
+    }
+    const player = dashjs.MediaPlayer().create();
+    player.initialize();
+    player.setProtectionData({ "org.w3.clearkey": { httpRequestHeaders: authorization } });
+    player.on(dashjs.MediaPlayer.events.ERROR, ({ error }) => failed(`${error.code} ${error.message}`));
+    player.attachView(video);
+    player.setAutoPlay(true);
+    player.attachSource(url);
+    return () => player.destroy();
+  }
+
+  return new Promise((seen, failed) => {
+    const timer = setTimeout(() => failed(new Error(
+      `only ${pictures.size} pictures until ${video.currentTime} s: ${video.error?.message ?? "no error"}`)), patience);
+    const look = (_, { width, height }) => {
+      surface.drawImage(video, 0, 0, canvas.width, canvas.height);
+      pictures.add(surface.getImageData(0, 0, canvas.width, canvas.height).data.join());
+      if (pictures.size < PICTURES || video.currentTime < SECONDS) return video.requestVideoFrameCallback(look);
+      clearTimeout(timer);
+      const found = { player: isHls ? "hls.js" : "dash.js", pictures: pictures.size, seconds: video.currentTime };
+      seen({ ...found, width, height, isDecrypting: video.mediaKeys !== null });
+      unload();
+    };
+    const unload = load((reason) => failed(new Error(reason)));
+    video.requestVideoFrameCallback(look);
+    video.play().catch(() => {});
+  });
+}
+
+function serve(request, response) {
+  const script = SCRIPTS[request.url];
+  response.setHeader("content-type", script ? "text/javascript" : "text/html");
+  if (script) fs.createReadStream(path.join(tools, script)).pipe(response);
+  else response.end(request.url === "/" ? PAGE : "");
+}
+
+async function main() {
+  const server = http.createServer(serve).listen(0, "127.0.0.1");
+  await new Promise((listening) => server.once("listening", listening));
+  const profile = fs.mkdtempSync(path.join(os.tmpdir(), "browser-"));
+  let browser;
+  try {
+    browser = await chromium.launchPersistentContext(profile, {
+      executablePath: BROWSER, headless: true, args: SWITCHES, timeout: PATIENCE_MS,
+    });
+    for (const url of urls) {
+      const page = await browser.newPage();
+      await page.goto(`http://127.0.0.1:${server.address().port}/`, { timeout: PATIENCE_MS });
+      const seen = await page.evaluate(play, { url, token: process.env.PLAYER_TOKEN, patience: PATIENCE_MS })
+        .catch((error) => { throw new Error(`${url}: ${error.message}`); });
+      console.log(JSON.stringify({ url, ...seen }));
+      await page.close();
+    }
+  } finally {
+    await browser?.close();
+    server.close();
+    fs.rmSync(profile, { recursive: true, force: true });
+  }
+}
+
+main().catch((error) => {
+  console.error(error.message);
+  process.exitCode = 1;
+});
