@@ -39,7 +39,7 @@ for need in "$@"; do
         ;;
     packager)
         list=scripts/packager/package-lock.json
-        if ! has shaka-packager && ! is_current "$tools/packager.sum" "$list"; then
+        if ! is_current "$tools/packager.sum" "$list"; then
             if ! has npm; then debian nodejs npm; fi
             case "$(uname -s)-$(uname -m)" in
             Linux-x86_64) platform=linux-x64 ;;

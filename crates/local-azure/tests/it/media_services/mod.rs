@@ -5,6 +5,7 @@
 mod admission;
 mod assets;
 mod cancelling;
+mod drm;
 mod encoding;
 mod encoding_copies;
 mod encoding_failures;

@@ -37,6 +37,14 @@ pub fn studio_with_cache(bytes: u64) -> World {
     world(None, &Options { cache_bytes_max: bytes, ..Options::default() })
 }
 
+/// A world that encrypts for DRM, whose licences are at a URL unless policies say where.
+pub fn studio_with_packager(licence_url: Option<&str>) -> World {
+    let packager = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.tools/packager/shaka-packager");
+    assert!(packager.exists(), "{} is missing: `make test` installs it", packager.display());
+    let licence_url = licence_url.map(str::to_owned);
+    world(None, &Options { packager: Some(packager), licence_url, ..Options::default() })
+}
+
 /// Encodes what is in the container `input` by a preset's name.
 pub async fn built_in_encode(world: &World, name: &str) {
     encoded(world, built_in(name)).await;
