@@ -12,6 +12,7 @@ mod encoding_failures;
 mod encoding_presets;
 mod events;
 mod jobs;
+mod key_delivery;
 mod lists;
 mod outcomes;
 mod protection;
