@@ -6,6 +6,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::error::StreamError;
@@ -97,7 +98,7 @@ impl CommonEncryption {
         let systems = systems.iter().filter(|(_, is_named)| *is_named).map(|(name, _)| *name);
         // The common header, for any system, is there always.
         let systems = systems.chain(["CommonSystem"]).collect::<Vec<_>>().join(",");
-        let key = self.key.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let key = hex(&self.key);
         let mut flags = format!(
             "--enable_raw_key_encryption\n--keys=label=:key_id={}:key={key}\n--protection_scheme={}\n\
              --protection_systems={systems}\n--clear_lead=0\n--segment_duration={SEGMENT_SECONDS}\n\
@@ -105,6 +106,12 @@ impl CommonEncryption {
             self.key_id.simple(),
             self.scheme.word(),
         );
+        if self.scheme == Scheme::Cbcs {
+            // It is in the initialization, and must fit segments of the package that is made when this one is gone. With
+            // `cenc` each sample has its own, and tracks that shared one would share their key stream.
+            let iv = Sha256::digest([&self.key[..], b"initialization vector"].concat());
+            flags.push_str(&format!("--iv={}\n", hex(&iv[..16])));
+        }
         if let Some(url) = &self.play_ready {
             let url = xml::escaped(url);
             flags.push_str(&format!("--playready_extra_header_data=<LA_URL>{url}</LA_URL>\n"));
@@ -117,6 +124,10 @@ fn descriptor((number, track): (usize, &PackagedTrack)) -> OsString {
     let (file, stream, init) = (track.file, track.stream, Part::Init(number));
     let segments = format!("segment-{number}-$Number$.m4s");
     format!("in={INPUTS}/{file},stream={stream},init_segment={init},segment_template={segments}").into()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn write_private(file: &Path, text: &str) -> Result<(), StreamError> {

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use http::HeaderValue;
 use uuid::Uuid;
 
 use super::common_encryption::{self, INPUTS};
@@ -42,6 +43,12 @@ impl Package {
             }
         };
         is_there.then(|| self.folder.0.join(part.to_string()))
+    }
+
+    /// Tells one of its files from the same file of another package, which may be encrypted differently.
+    pub fn tag(&self, part: Part) -> Option<HeaderValue> {
+        let folder = self.folder.0.file_name()?.to_string_lossy();
+        HeaderValue::try_from(format!("\"{folder}-{part}\"")).ok()
     }
 }
 

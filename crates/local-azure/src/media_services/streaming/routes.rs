@@ -137,7 +137,7 @@ impl Streaming {
         let is_sound =
             package.tracks.iter().any(|track| track.number == number && track.kind == TrackKind::Audio);
         let content_type = if is_sound { "audio/mp4" } else { "video/mp4" };
-        let answer = files::send(request, &file, Some(content_type)).await?;
+        let answer = files::send(request, &file, content_type, package.tag(part)).await?;
         Ok(cached(opened, SEGMENT_SECONDS, answer))
     }
 
@@ -151,7 +151,7 @@ impl Streaming {
         let (file, blobs) = (PassingFile::new(&opened.account)?, &opened.account.environment.blobs);
         let (storage, container) = (&opened.asset.storage_account, &opened.asset.container);
         blobs.read_to_file(storage, container, name, file.path()).await?;
-        let answer = files::send(request, file.path(), Some(content_type(extension))).await?;
+        let answer = files::send(request, file.path(), content_type(extension), None).await?;
         Ok(cached(opened, MANIFEST_SECONDS, answer))
     }
 

@@ -9,7 +9,7 @@ use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 
 use super::streaming::{ask, published, text};
-use super::studio::{studio, studio_with_packager};
+use super::studio::{studio, studio_with_packager, studio_with_packager_and_cache};
 use super::world::World;
 
 const ID: &str = "0f0e0d0c-0b0a-4908-8706-050403020100";
@@ -199,6 +199,27 @@ async fn nothing_of_a_presentation_with_drm_is_streamed_in_clear() {
     for key in [CENC, CBCS] {
         let delivered = ask(&world, &format!("/keydelivery/{ID}/{key}"), None).await;
         assert_eq!(delivered.status(), StatusCode::NOT_FOUND, "licences come from elsewhere");
+    }
+}
+
+#[tokio::test]
+async fn a_player_goes_on_after_its_package_was_made_again() {
+    let world = studio_with_packager_and_cache(Some(PROVIDER), 1);
+    published(&world, multi_drm()).await;
+    let part = async |scheme: &str, name: &str| {
+        bytes(&world, &format!("/{ID}/clip.ism/stream(encryption={scheme})/{name}")).await
+    };
+    for (scheme, other, key) in [("cenc", "cbcs", CENC_KEY), ("cbcs", "cenc", CBCS_KEY)] {
+        let init = part(scheme, "init-0.mp4").await;
+        let mut shown = Vec::new();
+        for _ in 0..2 {
+            let segment = part(scheme, "segment-0-1.m4s").await;
+            world.storage.give("decoding", "segment.mp4", &[&init[..], &segment].concat());
+            shown.push(pictures(&world.storage.file("decoding", "segment.mp4"), Some(key)));
+            // Has the package of the first scheme go.
+            part(other, "init-0.mp4").await;
+        }
+        assert!(shown[0].len() == 60 && shown[0] == shown[1], "{scheme}");
     }
 }
 

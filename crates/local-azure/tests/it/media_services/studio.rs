@@ -39,10 +39,15 @@ pub fn studio_with_cache(bytes: u64) -> World {
 
 /// A world that encrypts for DRM, whose licences are at a URL unless policies say where.
 pub fn studio_with_packager(licence_url: Option<&str>) -> World {
+    studio_with_packager_and_cache(licence_url, Options::default().cache_bytes_max)
+}
+
+/// The same, which keeps so many bytes of packaged media.
+pub fn studio_with_packager_and_cache(licence_url: Option<&str>, cache_bytes_max: u64) -> World {
     let packager = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.tools/packager/shaka-packager");
     assert!(packager.exists(), "{} is missing: `make test` installs it", packager.display());
     let licence_url = licence_url.map(str::to_owned);
-    world(None, &Options { packager: Some(packager), licence_url, ..Options::default() })
+    world(None, &Options { packager: Some(packager), licence_url, cache_bytes_max, ..Options::default() })
 }
 
 /// Encodes what is in the container `input` by a preset's name.
