@@ -39,6 +39,13 @@ impl Encryption {
         Drm::ALL.into_iter().filter_map(named).collect()
     }
 
+    /// Whether PlayReady's header is to have attributes of the caller's own.
+    pub fn has_play_ready_attributes(&self) -> bool {
+        let play_ready = self.others.get("drm").and_then(|drm| drm.get(Drm::PlayReady.member()));
+        let attributes = play_ready.and_then(|play_ready| play_ready.get("playReadyCustomAttributes"));
+        attributes.is_some_and(|attributes| !attributes.is_null())
+    }
+
     /// Where players get the key itself, when that is not the key delivery here.
     pub fn clear_key_template(&self) -> Option<&str> {
         let configuration = self.others.get("clearKeyEncryptionConfiguration")?;

@@ -101,6 +101,10 @@ fn check_common(
         let template = own.or(settings.licence_url.as_deref()).ok_or_else(|| no_licences(&member))?;
         check_template(template, key, Some(*drm), &member)?;
     }
+    if encryption.has_play_ready_attributes() {
+        let message = "drm.playReady.playReadyCustomAttributes of the streaming policy is not offered here.";
+        return Err(unsupported(format!("{}.{message}", member(kind))));
+    }
     let hands_out_keys = policy.filter(|policy| policy.hands_out_keys());
     let is_cenc = kind == KeyKind::CommonEncryptionCenc;
     match (encryption.clear_key_template(), hands_out_keys) {

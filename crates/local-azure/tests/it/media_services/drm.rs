@@ -8,8 +8,10 @@ use http::StatusCode;
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 
-use super::streaming::{ask, published, text};
-use super::studio::{studio, studio_with_packager, studio_with_packager_and_cache};
+use super::streaming::{ask, clear, locate, published, text};
+use super::studio::{
+    built_in_encode, give_clip, studio, studio_with_packager, studio_with_packager_and_cache,
+};
 use super::world::World;
 
 const ID: &str = "0f0e0d0c-0b0a-4908-8706-050403020100";
@@ -221,6 +223,40 @@ async fn a_player_goes_on_after_its_package_was_made_again() {
         }
         assert!(shown[0].len() == 60 && shown[0] == shown[1], "{scheme}");
     }
+}
+
+#[tokio::test]
+async fn an_encrypted_ladder_has_the_tracks_and_the_cuts_of_the_clear_one() {
+    let world = studio_with_packager(Some(PROVIDER));
+    give_clip(
+        &world,
+        "clip.mp4",
+        "-f lavfi -i testsrc2=size=640x360:rate=30:duration=8 -f lavfi -i sine=duration=8 -b:v 1M",
+    );
+    built_in_encode(&world, "AdaptiveStreaming").await;
+    let cut = json!({"properties": {"presentationTimeRange": {"startTimestamp": 2, "endTimestamp": 6, "timescale": 1}}});
+    world.put("assets/output/assetFilters/cut", cut).await;
+    let mut shown = Vec::new();
+    for (locator, encryption) in [(clear(), ""), (multi_drm(), ",encryption=cenc")] {
+        locate(&world, locator).await;
+        let path = format!("/{ID}/clip.ism/manifest(format=mpd-time-cmaf,filter=cut{encryption})");
+        let manifest = text(ask(&world, &path, None).await).await;
+        let described = |line: &&str| {
+            ["mediaPresentationDuration", "<Representation", "value=\"2\""]
+                .iter()
+                .any(|word| line.contains(word))
+        };
+        let lines = manifest.lines().filter(described).map(str::trim);
+        // Bitrates differ by the headers of samples, and frame rates by their spelling.
+        let without = |line: &str, name: &str| {
+            line.split(' ').filter(|word| !word.starts_with(name)).collect::<Vec<_>>().join(" ")
+        };
+        let lines = lines.map(|line| without(&without(&without(line, "bandwidth"), "frameRate"), "xmlns"));
+        shown.push(lines.collect::<Vec<_>>());
+    }
+    assert_eq!(shown[0], shown[1]);
+    assert!(shown[0].iter().filter(|line| line.contains("width=")).count() > 1, "{shown:?}");
+    assert!(shown[0][0].contains("PT4.000S"), "{shown:?}");
 }
 
 #[tokio::test]
