@@ -107,6 +107,7 @@ function serve(request, response) {
 }
 
 async function main() {
+  setTimeout(() => process.exit(1), PATIENCE_MS * (urls.length + 2)).unref();
   const server = http.createServer(serve).listen(0, "127.0.0.1");
   await new Promise((listening) => server.once("listening", listening));
   const profile = fs.mkdtempSync(path.join(os.tmpdir(), "browser-"));

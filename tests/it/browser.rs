@@ -128,6 +128,17 @@ fn seen(urls: &[String], token: Option<&str>) -> Vec<Value> {
 }
 
 #[tokio::test]
+async fn a_licence_provider_is_named_for_policies_that_name_none() {
+    let local = Local::start(&["--licence-url", "https://licences.example/{Drm}/{ContentKeyId}"]);
+    let media = Media(&local);
+    media.encode().await;
+    let urls = media.locate("drm", json!({"streamingPolicyName": "Predefined_MultiDrmStreaming"})).await;
+    let [dash, _hls] = &urls[..] else { panic!("{urls:?}") };
+    let manifest = local.client.get(dash).send().await.unwrap().text().await.unwrap();
+    assert!(manifest.contains("<dashif:Laurl>https://licences.example/widevine/"), "{manifest}");
+}
+
+#[tokio::test]
 async fn a_browser_plays_what_is_streamed() {
     let local = Local::start(&[]);
     let media = Media(&local);

@@ -29,8 +29,8 @@ pub(in crate::media_services) fn protocols(kind: KeyKind, encryption: &Encryptio
 pub(super) fn check_policy(policy: &StreamingPolicy, settings: &StreamingSettings) -> Result<(), ArmError> {
     for (kind, encryption) in policy.rules.keyed() {
         if kind != KeyKind::EnvelopeEncryption && settings.packager.is_none() {
-            let message = "which needs Shaka Packager, and there is none here: `scripts/need.sh packager` installs it, and \
-                           `--packager` says where it is";
+            let message = "which needs Shaka Packager, and this local cloud has none: the npm package `shaka-packager` has \
+                           the program for all platforms, and the local cloud is told where it is";
             let member = member(kind);
             return Err(unsupported(format!(
                 "The streaming policy '{}' has {member}, {message}.",
@@ -124,7 +124,7 @@ fn check_common(
 fn no_licences(member: &str) -> ArmError {
     unsupported(format!(
         "{member}.customLicenseAcquisitionUrlTemplate of the streaming policy is missing, and no licences are issued here: \
-         name a licence provider there, or one for all with `--licence-url`."
+         name a licence provider there, or give the local cloud one for all policies."
     ))
 }
 

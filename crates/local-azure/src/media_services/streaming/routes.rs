@@ -11,7 +11,6 @@ use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Method, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tower_http::cors::{AllowHeaders, AllowOrigin, Any, CorsLayer};
-use uuid::Uuid;
 
 use super::access::{Common, Opened, Protection};
 use super::error::StreamError;
@@ -49,18 +48,16 @@ pub(in crate::media_services) fn router(streaming: Streaming) -> Router {
 }
 
 async fn answer(State(streaming): State<Streaming>, request: Request) -> Response {
-    match request::read(request.uri().path()) {
-        Ok(Asked::ClearKey { .. }) if request.method() != Method::POST => not_allowed("POST"),
-        Ok(Asked::ClearKey { locator }) => streaming.clear_key(locator, request).await,
-        _ if !matches!(*request.method(), Method::GET | Method::HEAD) => not_allowed("GET, HEAD"),
+    let asked = request::read(request.uri().path());
+    let allowed = if matches!(asked, Ok(Asked::ClearKey { .. })) { "POST" } else { "GET, HEAD" };
+    if !allowed.split(", ").any(|method| method == request.method().as_str()) {
+        return (StatusCode::METHOD_NOT_ALLOWED, [(ALLOW, allowed)]).into_response();
+    }
+    let answered = match asked {
         Ok(asked) => streaming.answer(asked, request).await,
         Err(error) => Err(error),
-    }
-    .unwrap_or_else(StreamError::into_response)
-}
-
-fn not_allowed(allowed: &'static str) -> Result<Response, StreamError> {
-    Ok((StatusCode::METHOD_NOT_ALLOWED, [(ALLOW, allowed)]).into_response())
+    };
+    answered.unwrap_or_else(StreamError::into_response)
 }
 
 impl Streaming {
@@ -79,12 +76,10 @@ impl Streaming {
                 let token = key_delivery::presented(&request);
                 key_delivery::deliver(&self.discovery, &self.open(locator)?, key, token).await
             }
-            Asked::ClearKey { locator } => self.clear_key(locator, request).await,
+            Asked::ClearKey { locator } => {
+                key_delivery::deliver_clear_key(&self.discovery, &self.open(locator)?, request).await
+            }
         }
-    }
-
-    async fn clear_key(&self, locator: Uuid, request: Request) -> Result<Response, StreamError> {
-        key_delivery::deliver_clear_key(&self.discovery, &self.open(locator)?, request).await
     }
 
     async fn manifest(

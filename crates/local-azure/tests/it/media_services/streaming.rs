@@ -114,6 +114,13 @@ pub async fn text(response: Response<Body>) -> String {
     String::from_utf8(response.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()
 }
 
+/// Asks for what is below the locator, none of which is to be had.
+pub async fn refuses(world: &World, paths: &[&str]) {
+    for path in paths {
+        assert_eq!(status(world, &format!("/{ID}/{path}")).await, StatusCode::FORBIDDEN, "{path}");
+    }
+}
+
 async fn status(world: &World, path: &str) -> StatusCode {
     ask(world, path, None).await.status()
 }
