@@ -1,5 +1,6 @@
 //! Common encryption: media that only the key opens, and what players are told of it.
 
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use base64::Engine as _;
@@ -10,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::streaming::{ask, clear, locate, published, refuses, text};
 use super::studio::{
-    built_in_encode, give_clip, studio, studio_with_packager, studio_with_packager_and_cache,
+    built_in_encode, give_clip, studio, studio_with, studio_with_packager, studio_with_packager_and_cache,
 };
 use super::world::World;
 
@@ -255,6 +256,28 @@ async fn an_encrypted_ladder_has_the_tracks_and_the_cuts_of_the_clear_one() {
     assert_eq!(shown[0], shown[1]);
     assert!(shown[0].iter().filter(|line| line.contains("width=")).count() > 1, "{shown:?}");
     assert!(shown[0][0].contains("PT4.000S"), "{shown:?}");
+}
+
+#[tokio::test]
+async fn the_key_stands_neither_in_arguments_nor_in_errors() {
+    let folder = std::env::temp_dir().join(format!("local-azure-packager-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let (packager, seen) = (folder.join("packager"), folder.join("seen"));
+    let script = "#!/bin/sh\n(echo \"$@\"; ls -l flags; grep -c key= flags) >\"$(dirname \"$0\")/seen\"\ncat flags; cat flags >&2; exit 3\n";
+    std::fs::write(&packager, script).unwrap();
+    std::fs::set_permissions(&packager, PermissionsExt::from_mode(0o700)).unwrap();
+    let world = studio_with(packager, Some(PROVIDER), 1);
+    published(&world, multi_drm()).await;
+    let answer =
+        ask(&world, &format!("/{ID}/clip.ism/manifest(format=mpd-time-cmaf,encryption=cenc)"), None).await;
+    assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    let (said, seen) = (text(answer).await, std::fs::read_to_string(seen).unwrap());
+    std::fs::remove_dir_all(folder).unwrap();
+    let key = CENC_KEY.map(|byte| format!("{byte:02x}")).concat();
+    assert!(!said.contains(&key) && said.contains("Shaka Packager ended with 3"), "{said}");
+    assert!(!seen.contains(&key) && seen.contains("--flagfile=flags"), "{seen}");
+    assert!(seen.contains("-rw-------") && seen.ends_with("\n1\n"), "the file is for nobody else: {seen}");
+    assert!(world.packages().is_empty(), "and does not stay");
 }
 
 #[tokio::test]

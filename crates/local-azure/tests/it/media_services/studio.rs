@@ -1,7 +1,7 @@
 //! Makes small media files, has them encoded for real, and looks into what came out. Every test that uses it fails
 //! where ffmpeg is not installed.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use http::StatusCode;
@@ -46,6 +46,11 @@ pub fn studio_with_packager(licence_url: Option<&str>) -> World {
 pub fn studio_with_packager_and_cache(licence_url: Option<&str>, cache_bytes_max: u64) -> World {
     let packager = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.tools/packager/shaka-packager");
     assert!(packager.exists(), "{} is missing: `make test` installs it", packager.display());
+    studio_with(packager, licence_url, cache_bytes_max)
+}
+
+/// The same, with any program for a packager.
+pub fn studio_with(packager: PathBuf, licence_url: Option<&str>, cache_bytes_max: u64) -> World {
     let licence_url = licence_url.map(str::to_owned);
     world(None, &Options { packager: Some(packager), licence_url, cache_bytes_max, ..Options::default() })
 }
