@@ -14,7 +14,7 @@ demo:
 	cargo run --quiet -- demo
 
 test:
-	scripts/need.sh compiler ffmpeg mediainfo python-tools node-tools
+	scripts/need.sh compiler ffmpeg mediainfo packager browser python-tools node-tools
 	cargo test --workspace --quiet
 
 local:

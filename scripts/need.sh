@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what is missing of the tools it is asked for, and says what it installs. Asks for nothing that is there.
 #
-#   scripts/need.sh compiler ffmpeg mediainfo python-tools node-tools cargo-deny
+#   scripts/need.sh compiler ffmpeg mediainfo packager browser python-tools node-tools cargo-deny
 #
 # Debian packages are installed for the machine (as root, or with sudo); everything else goes to .tools in this folder.
 set -eu
@@ -37,6 +37,28 @@ for need in "$@"; do
         if ! has mediainfo; then debian mediainfo; fi
         if ! has prlimit; then debian util-linux; fi
         ;;
+    packager)
+        list=scripts/packager/package-lock.json
+        if ! is_current "$tools/packager.sum" "$list"; then
+            if ! has npm; then debian nodejs npm; fi
+            case "$(uname -s)-$(uname -m)" in
+            Linux-x86_64) platform=linux-x64 ;;
+            Linux-aarch64) platform=linux-arm64 ;;
+            Darwin-x86_64) platform=osx-x64 ;;
+            Darwin-arm64) platform=osx-arm64 ;;
+            *) say "Shaka Packager is not made for this machine"; exit 1 ;;
+            esac
+            say "installing Shaka Packager, which encrypts for DRM, into .tools/packager"
+            rm -rf "$tools/packager" && mkdir -p "$tools/packager"
+            cp scripts/packager/package.json "$list" "$tools/packager/"
+            (cd "$tools/packager" && npm ci --ignore-scripts --silent --no-audit --no-fund >&2)
+            ln -s "node_modules/shaka-packager/bin/packager-$platform" "$tools/packager/shaka-packager"
+            sha256sum <"$list" >"$tools/packager.sum"
+        fi
+        ;;
+    browser)
+        if ! has chromium; then debian chromium; fi
+        ;;
     python-tools)
         list=tests/clients/requirements.txt
         if ! is_current "$tools/python.sum" "$list"; then
@@ -52,7 +74,7 @@ for need in "$@"; do
         list=tests/clients/package-lock.json
         if ! is_current "$tools/node.sum" "$list"; then
             if ! has node || ! has npm; then debian nodejs npm; fi
-            say "installing Azurite, AsyncAPI's parser and TypeScript into .tools/node"
+            say "installing Azurite, AsyncAPI's parser, TypeScript and players into .tools/node"
             rm -rf "$tools/node" && mkdir -p "$tools/node"
             cp tests/clients/package.json "$list" "$tools/node/"
             (cd "$tools/node" && npm ci --silent --no-audit --no-fund >&2)

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::places::{Places, Ports};
+use self::protection::ProtectionArguments;
 use self::running::{LocalCloud, LocalSettings};
 use crate::app::App;
 use crate::azure::wire::{Sockets, Wire};
@@ -25,6 +26,7 @@ mod follow;
 mod home;
 mod orchestrator;
 mod places;
+mod protection;
 mod running;
 mod screen;
 mod seed;
@@ -68,6 +70,8 @@ pub struct LocalArguments {
     /// Slows the encoder down to so many seconds of media a second.
     #[arg(long, value_name = "SPEED", value_parser = speed)]
     encoder_speed: Option<f64>,
+    #[command(flatten)]
+    protection: ProtectionArguments,
 }
 
 /// What is printed once everything answers.
@@ -94,6 +98,8 @@ pub struct DemoArguments {
     /// Moves all ports, as for `gridwich local`.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=65_500))]
     port_base: Option<u16>,
+    #[command(flatten)]
+    protection: ProtectionArguments,
 }
 
 fn speed(text: &str) -> Result<f64, String> {
@@ -114,6 +120,8 @@ pub async fn run(arguments: LocalArguments, stop: CancellationToken) -> Result<(
         strict_auth: arguments.strict_auth,
         hurry: arguments.hurry,
         encoder_speed: arguments.encoder_speed,
+        packager: arguments.protection.packager()?,
+        licence_url: arguments.protection.licence_url.clone(),
     };
     let cloud = LocalCloud::start(settings).await?;
     if arguments.without_processor {

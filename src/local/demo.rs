@@ -35,6 +35,8 @@ pub async fn demo(arguments: DemoArguments, stop: CancellationToken) -> Result<(
         strict_auth: false,
         hurry: 1,
         encoder_speed: arguments.encoder_speed,
+        packager: arguments.protection.packager()?,
+        licence_url: arguments.protection.licence_url.clone(),
     };
     let local = LocalCloud::start(settings).await?;
     let processor = Processor::start(&local.places, "error").await?;

@@ -48,6 +48,10 @@ pub(super) struct LocalSettings {
     pub(super) hurry: u32,
     /// Seconds of media encoded per second; `None` is as fast as it goes.
     pub(super) encoder_speed: Option<f64>,
+    /// Shaka Packager, by its full path.
+    pub(super) packager: Option<PathBuf>,
+    /// Where players get licences of which a streaming policy does not say where.
+    pub(super) licence_url: Option<String>,
 }
 
 /// The local cloud, running.
@@ -128,7 +132,11 @@ fn cloud_settings(
         event_grid_url: places.event_grid(),
         storage_url: places.storage(),
         media_url: places.media(),
-        streaming: StreamingSettings::at(places.streaming()),
+        streaming: StreamingSettings {
+            packager: settings.packager.clone(),
+            licence_url: settings.licence_url.clone(),
+            ..StreamingSettings::at(places.streaming())
+        },
         key_vault_url: places.key_vault(),
         subscription: SUBSCRIPTION.to_owned(),
         resource_group: RESOURCE_GROUP.to_owned(),

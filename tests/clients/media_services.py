@@ -3,10 +3,12 @@
 Reads on standard input what `gridwich local --print json` printed. The container `inbox` of the account `inbox` must hold
 `clip.mp4`. Ends with an error at the first surprise.
 """
+import base64
 import json
 import os
 import sys
 import time
+import uuid
 from urllib.parse import urljoin
 
 PLACES = json.load(sys.stdin)
@@ -146,6 +148,79 @@ playlist = requests.get(urljoin(master.url, master.text.splitlines()[-1]), timeo
 delivery = playlist.split('METHOD=AES-128,URI="')[1].split('"')[0]
 assert requests.get(urljoin(master.url, delivery), timeout=30).status_code == 401
 client.streaming_locators.delete(GROUP, ACCOUNT, "client-aes")
+
+
+# What the original makes: PlayReady and Widevine by CENC, FairPlay by CBCS, licences for bearers of a discovered service's tokens.
+def enabled(**protocols):
+    return m.EnabledProtocols(**{"download": False, "dash": True, "hls": False, "smooth_streaming": False, **protocols})
+
+
+def keys_of(label):
+    return m.StreamingPolicyContentKeys(default_key=m.DefaultKey(label=label))
+
+
+def multi_drm(provider):
+    url = {"custom_license_acquisition_url_template": provider} if provider else {}
+    cenc = m.CommonEncryptionCenc(
+        enabled_protocols=enabled(smooth_streaming=True), content_keys=keys_of("cencKeyDefault"),
+        drm=m.CencDrmConfiguration(
+            play_ready=m.StreamingPolicyPlayReadyConfiguration(**url),
+            widevine=m.StreamingPolicyWidevineConfiguration(**url)))
+    cbcs = m.CommonEncryptionCbcs(
+        enabled_protocols=enabled(hls=True), content_keys=keys_of("cbcsKeyDefault"),
+        drm=m.CbcsDrmConfiguration(
+            fair_play=m.StreamingPolicyFairPlayConfiguration(allow_persistent_license=True, **url)))
+    return m.StreamingPolicy(common_encryption_cenc=cenc, common_encryption_cbcs=cbcs)
+
+
+discovered = m.ContentKeyPolicyTokenRestriction(
+    issuer="gridwich", audience="urn:drm", restriction_token_type="Jwt", primary_verification_key=None,
+    open_id_connect_discovery_document="https://tokens.example/.well-known/openid-configuration",
+    required_claims=[m.ContentKeyPolicyTokenClaim(claim_type="urn:microsoft:azure:mediaservices:contentkeyidentifier")])
+play_ready = m.ContentKeyPolicyPlayReadyConfiguration(licenses=[m.ContentKeyPolicyPlayReadyLicense(
+    allow_test_devices=False, license_type="NonPersistent", content_type="Unspecified",
+    content_key_location=m.ContentKeyPolicyPlayReadyContentEncryptionKeyFromHeader())])
+fair_play = m.ContentKeyPolicyFairPlayConfiguration(
+    ask=bytearray(16), fair_play_pfx="cGZ4", fair_play_pfx_password="password", rental_and_lease_key_type="Undefined",
+    rental_duration=0)
+options = [
+    m.ContentKeyPolicyOption(configuration=configuration, restriction=discovered)
+    for configuration in (play_ready, m.ContentKeyPolicyWidevineConfiguration(widevine_template="{}"), fair_play)]
+shown = client.content_key_policies.create_or_update(
+    GROUP, ACCOUNT, "client-drm-keys", m.ContentKeyPolicy(options=options))
+assert shown.options[2].configuration.ask is None and shown.options[2].configuration.fair_play_pfx is None, shown
+client.streaming_policies.create(GROUP, ACCOUNT, "client-no-provider", multi_drm(None))
+drm = {"default_content_key_policy_name": "client-drm-keys"}
+refusal = refused(HttpResponseError, lambda: located("new", streaming_policy_name="client-no-provider", **drm))
+assert refusal.error.code == "ConfigurationUnsupported" and "customLicenseAcquisitionUrlTemplate" in str(refusal), refusal
+client.streaming_policies.create(GROUP, ACCOUNT, "client-drm", multi_drm("https://licences.example/{ContentKeyId}"))
+located("client-drm", streaming_policy_name="client-drm", **drm)
+keys = client.streaming_locators.list_content_keys(GROUP, ACCOUNT, "client-drm").content_keys
+assert [(k.type, k.label_reference_in_streaming_policy) for k in keys] == [
+    ("CommonEncryptionCenc", "cencKeyDefault"), ("CommonEncryptionCbcs", "cbcsKeyDefault")], keys
+paths = client.streaming_locators.list_paths(GROUP, ACCOUNT, "client-drm").streaming_paths
+assert [(p.streaming_protocol, p.encryption_scheme) for p in paths] == [
+    ("Dash", "CommonEncryptionCenc"), ("Hls", "CommonEncryptionCbcs"), ("Dash", "CommonEncryptionCbcs")], paths
+assert f"https://licences.example/{keys[0].id}</dashif:Laurl>" in fetched(paths[0].paths[0] + ".mpd").text
+assert "encryption=cbcs" in fetched(paths[1].paths[0] + ".m3u8").text
+assert f'cenc:default_KID="{keys[1].id}"' in fetched(paths[2].paths[0] + ".mpd").text
+
+cenc = m.CommonEncryptionCenc(enabled_protocols=enabled(), clear_key_encryption_configuration=m.ClearKeyEncryptionConfiguration())
+client.streaming_policies.create(GROUP, ACCOUNT, "client-clear-key", m.StreamingPolicy(common_encryption_cenc=cenc))
+located("client-ck", streaming_policy_name="client-clear-key", default_content_key_policy_name="client-keys")
+(path,) = client.streaming_locators.list_paths(GROUP, ACCOUNT, "client-ck").streaming_paths
+licence = fetched(path.paths[0]).text.split('licenseType="EME-1.0">')[1].split("<")[0]
+assert requests.post(licence, json={"kids": [], "type": "temporary"}, timeout=30).status_code == 404
+(key,) = client.streaming_locators.list_content_keys(GROUP, ACCOUNT, "client-ck").content_keys
+kid = base64.urlsafe_b64encode(uuid.UUID(key.id).bytes).decode().rstrip("=")
+assert requests.post(licence, json={"kids": [kid], "type": "temporary"}, timeout=30).status_code == 401
+refusal = refused(HttpResponseError, lambda: list(client.live_events.list(GROUP, ACCOUNT)))
+assert refusal.status_code == 501 and "not offered" in str(refusal), refusal
+for name in ("client-drm", "client-ck"):
+    client.streaming_locators.delete(GROUP, ACCOUNT, name)
+for name in ("client-drm", "client-clear-key", "client-no-provider"):
+    client.streaming_policies.delete(GROUP, ACCOUNT, name)
+client.content_key_policies.delete(GROUP, ACCOUNT, "client-drm-keys")
 client.content_key_policies.delete(GROUP, ACCOUNT, "client-keys")
 client.streaming_locators.delete(GROUP, ACCOUNT, "client-clear")
 client.streaming_policies.delete(GROUP, ACCOUNT, "client-policy")

@@ -5,6 +5,7 @@ mod analysis;
 mod azurite;
 mod bad_input;
 mod book;
+mod browser;
 mod clients;
 mod compat;
 mod context;

@@ -20,6 +20,7 @@ mod scripted;
 mod settings;
 mod streaming;
 mod transforms;
+mod unoffered;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -17,7 +17,7 @@ use tower::ServiceExt as _;
 use super::account::Account;
 use super::admission::TokenRequest;
 use super::answer::{Answer, Call, Refusal, answer};
-use super::{MediaServices, assets, jobs, publication, transforms};
+use super::{MediaServices, assets, jobs, publication, transforms, unoffered};
 use crate::arm::ArmError;
 use crate::ids::Ids;
 
@@ -84,6 +84,9 @@ async fn in_account(State(account): State<Arc<Account>>, request: Request) -> An
     let below = request.extensions().get::<Below>().cloned().unwrap_or_else(|| Below(Vec::new()));
     let call = Call::read(request).await?;
     let segments = below.0.iter().map(String::as_str).collect::<Vec<_>>();
+    if let Some(refusal) = unoffered::refusal(&segments, &call.method) {
+        return Err(refusal.into());
+    }
     let target = target(&segments).ok_or_else(|| unknown_type(&segments))?;
     route(&account, &target, &call).await
 }

@@ -1,5 +1,6 @@
 //! What the local Media Services are made of and speak to. Not where any of it is read from.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{Ffmpeg, Scripted};
@@ -62,13 +63,18 @@ pub struct StreamingSettings {
     pub url: String,
     /// How many bytes of packaged media are kept; beyond that, what was asked for least recently goes.
     pub cache_bytes_max: u64,
+    /// Shaka Packager, which encrypts for DRM; its path is absolute. Without it, locators that need it are refused.
+    pub packager: Option<PathBuf>,
+    /// Where players get licences whose streaming policy does not say it: a URL with `{Drm}` (`playready`, `widevine` or
+    /// `fairplay`), `{ContentKeyId}` and `{AlternativeMediaId}` in it. Without it, such policies are refused.
+    pub licence_url: Option<String>,
 }
 
 impl StreamingSettings {
     /// The usual limits.
     #[must_use]
     pub fn at(url: impl Into<String>) -> Self {
-        Self { url: url.into(), cache_bytes_max: CACHE_BYTES_MAX }
+        Self { url: url.into(), cache_bytes_max: CACHE_BYTES_MAX, packager: None, licence_url: None }
     }
 }
 

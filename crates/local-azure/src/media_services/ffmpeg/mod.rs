@@ -10,7 +10,7 @@ mod media;
 mod package;
 mod plan;
 mod probe;
-mod process;
+pub(super) mod process;
 mod progress;
 mod side_files;
 mod video_options;

@@ -38,7 +38,7 @@ const LINE_BYTES_MAX: u64 = 64 * 1024;
 
 /// How a program ended.
 #[derive(Debug)]
-pub(super) struct Ended {
+pub(in crate::media_services) struct Ended {
     /// Its exit code; for a signal 128 and the signal's number, as shells count.
     pub code: i32,
     /// The end of what it wrote to standard error.
@@ -46,7 +46,7 @@ pub(super) struct Ended {
 }
 
 /// Runs a program to its end, and reads its standard output line by line. Dropping the future kills the program.
-pub(super) async fn run(
+pub(in crate::media_services) async fn run(
     program: &Path,
     arguments: &[OsString],
     time_max: Duration,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::key_options::KeyOption;
+use super::key_options::{KeyConfiguration, KeyOption};
 use super::locators::Locator;
 use crate::arm::ArmError;
 use crate::media_services::account::Account;
@@ -134,6 +134,11 @@ fn shown(account: &Account, policy: &ContentKeyPolicy) -> Envelope<PolicyAnswer>
 }
 
 impl ContentKeyPolicy {
+    /// Whether some players are given the key itself.
+    pub fn hands_out_keys(&self) -> bool {
+        self.options.iter().any(|option| option.configuration == KeyConfiguration::ClearKey)
+    }
+
     fn answer(&self, show: impl Fn(&KeyOption) -> Value) -> PolicyAnswer {
         PolicyAnswer {
             policy_id: self.id.to_string(),

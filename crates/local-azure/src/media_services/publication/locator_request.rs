@@ -11,6 +11,7 @@ use crate::arm::ArmError;
 use crate::ids::Ids;
 use crate::media_services::account::Holdings;
 use crate::media_services::resource::folded;
+use crate::media_services::settings::StreamingSettings;
 
 /// Filters that one locator may name; the dialect names no limit.
 const FILTERS_MAX: usize = 100;
@@ -32,6 +33,13 @@ pub(super) struct LocatorRequest {
     end_time: Option<OffsetDateTime>,
     streaming_locator_id: Option<Uuid>,
     alternative_media_id: Option<String>,
+}
+
+/// What a locator depends on beside what the account holds.
+pub(super) struct Surroundings<'a> {
+    pub ids: &'a Ids,
+    pub settings: &'a StreamingSettings,
+    pub now: OffsetDateTime,
 }
 
 impl LocatorRequest {
@@ -57,8 +65,7 @@ impl LocatorRequest {
         self,
         name: &str,
         holdings: &Holdings,
-        ids: &Ids,
-        now: OffsetDateTime,
+        Surroundings { ids, settings, now }: Surroundings<'_>,
     ) -> Result<Locator, ArmError> {
         let asset = self.asset_name.as_deref().ok_or_else(|| missing("assetName"))?;
         let asset = holdings.assets.get(&folded(asset)).map(|asset| asset.name.clone());
@@ -79,11 +86,11 @@ impl LocatorRequest {
         if let Some(own) = own.filter(|own| !publication.content_key_policies.contains_key(&folded(own))) {
             return Err(content_key_policies::absent(own));
         }
-        offered::check_policy(policy)?;
+        offered::check_policy(policy, settings)?;
         let default = own.or(policy.rules.default_content_key_policy_name.as_deref());
         let given = self.content_keys.as_deref().unwrap_or_default();
         let keys = content_keys::of_locator(&policy.rules, default, given, ids)?;
-        offered::check_keys(&policy.rules, &keys, &publication.content_key_policies)?;
+        offered::check_keys(&policy.rules, &keys, &publication.content_key_policies, settings)?;
         Ok(Locator {
             name: name.to_owned(),
             id: self.streaming_locator_id.unwrap_or_else(|| ids.guid()),

@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::content_keys::{ContentKey, KeyAnswer};
-use super::locator_request::LocatorRequest;
+use super::locator_request::{LocatorRequest, Surroundings};
 use super::paths;
 use super::streaming_policies::StreamingPolicy;
 use super::{Filter, Publication};
@@ -78,7 +78,9 @@ pub(super) fn put(account: &Account, name: &str, call: &Call) -> Answer {
         let message = format!("The streaming locator '{name}' exists, and locators cannot be changed.");
         return Err(conflict(message).into());
     }
-    let locator = request.locator(name, &holdings, &account.environment.ids, now)?;
+    let environment = &account.environment;
+    let surroundings = Surroundings { ids: &environment.ids, settings: &environment.streaming, now };
+    let locator = request.locator(name, &holdings, surroundings)?;
     let locators = &mut holdings.publication.locators;
     if locators.values().any(|other| other.id == locator.id) {
         let message = "Another streaming locator has this properties.streamingLocatorId.";

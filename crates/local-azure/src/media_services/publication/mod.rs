@@ -3,6 +3,7 @@
 
 mod content_key_policies;
 mod content_keys;
+mod drm;
 mod endpoints;
 mod filters;
 mod key_options;
@@ -17,8 +18,9 @@ use std::collections::BTreeMap;
 
 use time::OffsetDateTime;
 
-use content_key_policies::ContentKeyPolicy;
+pub(super) use content_key_policies::ContentKeyPolicy;
 pub(super) use content_keys::{ContentKey, KeyKind};
+pub(super) use drm::{Drm, acquisition_url};
 use endpoints::Endpoint;
 use filters::Filter;
 pub(super) use filters::{Condition, FilterProperties, Operation, TimeRange, TrackProperty};
@@ -26,10 +28,11 @@ pub(super) use key_options::{
     KeyConfiguration, KeyRestriction, RequiredClaim, TokenRestriction, VerificationKey,
 };
 pub(super) use locators::Locator;
+pub(super) use offered::{is_discoverable, protocols};
 pub(super) use paths::{Protocol, is_server_manifest};
 pub(super) use routes::{Target, route, target};
-pub(super) use streaming_policies::Rules;
 use streaming_policies::StreamingPolicy;
+pub(super) use streaming_policies::{Encryption, Protocols, Rules};
 
 /// What an account has for publication, by folded names.
 pub(super) struct Publication {

@@ -4,7 +4,9 @@ use http::StatusCode;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 
+use super::content_keys::KeyKind;
 use super::locators::Locator;
+use super::offered::protocols;
 use super::streaming_policies::Rules;
 use crate::arm::ArmError;
 use crate::inside::BlobFileError;
@@ -69,12 +71,19 @@ pub(in crate::media_services) fn is_server_manifest(name: &str) -> bool {
 /// Protocols, how they are protected, and what stands between the parentheses of their manifests.
 fn streams(rules: &Rules) -> impl Iterator<Item = (Protocol, &'static str, &'static str)> {
     let clear = rules.no_encryption.as_ref().map(|clear| clear.enabled_protocols).unwrap_or_default();
-    let envelope = rules.envelope_encryption.as_ref().map(|envelope| envelope.enabled_protocols);
-    let envelope = envelope.unwrap_or_default();
+    let keyed = |kind| {
+        let encryption = rules.keyed().find(|(own, _)| *own == kind);
+        encryption.map(|(_, encryption)| protocols(kind, encryption)).unwrap_or_default()
+    };
+    let envelope = keyed(KeyKind::EnvelopeEncryption);
+    let (cenc, cbcs) = (keyed(KeyKind::CommonEncryptionCenc), keyed(KeyKind::CommonEncryptionCbcs));
     let all = [
         (clear.hls, Protocol::Hls, "NoEncryption", "format=m3u8-cmaf"),
         (clear.dash, Protocol::Dash, "NoEncryption", "format=mpd-time-cmaf"),
         (envelope.hls, Protocol::Hls, "EnvelopeEncryption", "format=m3u8-cmaf,encryption=cbc"),
+        (cenc.dash, Protocol::Dash, "CommonEncryptionCenc", "format=mpd-time-cmaf,encryption=cenc"),
+        (cbcs.hls, Protocol::Hls, "CommonEncryptionCbcs", "format=m3u8-cmaf,encryption=cbcs-aapl"),
+        (cbcs.dash, Protocol::Dash, "CommonEncryptionCbcs", "format=mpd-time-cmaf,encryption=cbcs-aapl"),
     ];
     all.into_iter()
         .filter(|(enabled, ..)| *enabled)

@@ -5,11 +5,15 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::Streaming;
+use super::common_encryption::Scheme;
 use super::error::StreamError;
+use super::licences::Licences;
 use super::request::{Options, UrlEncryption};
 use crate::media_services::account::Account;
 use crate::media_services::assets::Asset;
-use crate::media_services::publication::{ContentKey, FilterProperties, KeyKind, Locator, Protocol, Rules};
+use crate::media_services::publication::{
+    ContentKey, FilterProperties, KeyKind, Locator, Protocol, Protocols, Rules, protocols,
+};
 use crate::media_services::resource::folded;
 
 /// A locator that may be streamed now.
@@ -21,11 +25,19 @@ pub(super) struct Opened {
 }
 
 /// How what is streamed is protected.
-#[derive(Clone, Copy)]
 pub(super) enum Protection<'a> {
     Clear,
     /// Whole segments are encrypted with this key.
     Envelope(&'a ContentKey),
+    /// Samples are encrypted.
+    Common(Common<'a>),
+}
+
+/// Samples are encrypted with a key, which players get by licence.
+pub(super) struct Common<'a> {
+    pub scheme: Scheme,
+    pub key: &'a ContentKey,
+    pub licences: Licences,
 }
 
 impl Streaming {
@@ -77,9 +89,15 @@ impl Opened {
         };
         match options.encryption {
             Some(UrlEncryption::Cbc) => self.envelope(protocol),
+            Some(UrlEncryption::Common(scheme)) => self.common(scheme, protocol),
             Some(UrlEncryption::None) | None if is_clear => Ok(Protection::Clear),
-            None => self.envelope(protocol),
             Some(UrlEncryption::None) => Err(not_clear()),
+            None => {
+                let of_scheme = |scheme| self.common(scheme, protocol);
+                of_scheme(Scheme::Cenc)
+                    .or_else(|_| of_scheme(Scheme::Cbcs))
+                    .or_else(|_| self.envelope(protocol))
+            }
         }
     }
 
@@ -87,7 +105,10 @@ impl Opened {
     pub fn part_protection(&self, options: &Options) -> Result<Protection<'_>, StreamError> {
         match options.encryption {
             Some(UrlEncryption::Cbc) => self.envelope(Protocol::Hls),
-            _ => self
+            Some(UrlEncryption::Common(scheme)) => {
+                self.common(scheme, Protocol::Dash).or_else(|_| self.common(scheme, Protocol::Hls))
+            }
+            Some(UrlEncryption::None) | None => self
                 .protection(
                     Protocol::Hls,
                     &Options { encryption: Some(UrlEncryption::None), ..Options::default() },
@@ -124,6 +145,22 @@ impl Opened {
     pub fn cache_seconds(&self, wanted: u32) -> u32 {
         let left = self.locator.end.map(|end| (end - self.account.now()).whole_seconds().max(0));
         left.and_then(|left| u32::try_from(left).ok()).map_or(wanted, |left| left.min(wanted))
+    }
+
+    fn common(&self, scheme: Scheme, protocol: Protocol) -> Result<Protection<'_>, StreamError> {
+        let found = self.rules.keyed().find(|(kind, _)| *kind == scheme.kind());
+        let key = self.locator.keys.iter().find(|key| key.kind == scheme.kind());
+        let is_enabled = |protocols: Protocols| match protocol {
+            Protocol::Hls => protocols.hls,
+            Protocol::Dash => protocols.dash,
+        };
+        match (found, key) {
+            (Some((kind, encryption)), Some(key)) if is_enabled(protocols(kind, encryption)) => {
+                let licences = Licences::of(self, scheme, encryption, key)?;
+                Ok(Protection::Common(Common { scheme, key, licences }))
+            }
+            _ => Err(StreamError::forbidden("The streaming policy does not enable this encryption.")),
+        }
     }
 
     fn envelope(&self, protocol: Protocol) -> Result<Protection<'_>, StreamError> {

@@ -4,12 +4,16 @@ use std::fmt::Write as _;
 
 use super::selection::{SelectedTrack, Selection};
 use super::server_manifest::TrackKind;
+use super::signals::{DASH_NAMESPACES, Signals};
+use super::xml::escaped;
 
-/// The manifest; `stream` is where segments are, seen from it.
-pub(super) fn manifest(selection: &Selection<'_>, stream: &str) -> String {
+/// The manifest; `stream` is where segments are, seen from it, and `signals` says how they are encrypted.
+pub(super) fn manifest(selection: &Selection<'_>, stream: &str, signals: Option<&Signals<'_>>) -> String {
     let length = selection.end_s - selection.start_s;
+    let namespaces = if signals.is_some() { DASH_NAMESPACES } else { "" };
+    let protection = signals.map_or_else(String::new, Signals::dash);
     let mut text = format!(
-        "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<MPD xmlns=\"urn:mpeg:dash:schema:mpd:2011\" \
+        "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<MPD xmlns=\"urn:mpeg:dash:schema:mpd:2011\"{namespaces} \
          profiles=\"urn:mpeg:dash:profile:isoff-live:2011\" type=\"static\" \
          mediaPresentationDuration=\"PT{length:.3}S\" minBufferTime=\"PT4S\">\n  <Period id=\"0\" start=\"PT0S\">\n    \
          <BaseURL>{}/</BaseURL>\n",
@@ -22,13 +26,19 @@ pub(super) fn manifest(selection: &Selection<'_>, stream: &str) -> String {
         .into_iter()
         .chain(of(TrackKind::Audio).map(|audio| vec![audio]));
     for (index, set) in sets.enumerate() {
-        adaptation_set(&mut text, index, &set, selection.start_s);
+        adaptation_set(&mut text, index, &set, selection.start_s, &protection);
     }
     text + "  </Period>\n</MPD>\n"
 }
 
 /// Tracks that a player chooses between by bitrate.
-fn adaptation_set(text: &mut String, index: usize, set: &[&SelectedTrack<'_>], start_s: f64) {
+fn adaptation_set(
+    text: &mut String,
+    index: usize,
+    set: &[&SelectedTrack<'_>],
+    start_s: f64,
+    protection: &str,
+) {
     let Some(first) = set.first() else { return };
     let kind = match first.track.kind {
         TrackKind::Video => "video",
@@ -43,6 +53,7 @@ fn adaptation_set(text: &mut String, index: usize, set: &[&SelectedTrack<'_>], s
              segmentAlignment=\"true\" startWithSAP=\"1\"{language}>\n"
         ),
     );
+    text.push_str(protection);
     if kind == "audio" && !first.track.name.is_empty() {
         add(text, format_args!("      <Label>{}</Label>\n", escaped(&first.track.name)));
     }
@@ -110,11 +121,6 @@ fn template(text: &mut String, selected: &SelectedTrack<'_>, start_s: f64) {
         add(text, format_args!("            <S t=\"{start}\" d=\"{duration}\" r=\"{repeated}\"/>\n"));
     }
     text.push_str("          </SegmentTimeline>\n        </SegmentTemplate>\n");
-}
-
-fn escaped(text: &str) -> String {
-    let plain = text.chars().filter(|c| !c.is_control()).collect::<String>();
-    plain.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 fn add(text: &mut String, piece: std::fmt::Arguments<'_>) {

@@ -36,13 +36,13 @@ pub(super) fn multivariant(selection: &Selection<'_>, stream: &str) -> String {
     text
 }
 
-/// How the segments of a playlist are encrypted.
-pub(super) struct SegmentKey {
-    pub url: String,
+/// How the segments of a playlist are encrypted: whole, with the key at a URL.
+pub(super) fn envelope_key(url: &str) -> String {
+    format!("#EXT-X-KEY:METHOD=AES-128,URI=\"{url}\"\n")
 }
 
-/// The playlist of one track, whose segments lie beside it.
-pub(super) fn media(selected: &SelectedTrack<'_>, key: Option<&SegmentKey>) -> String {
+/// The playlist of one track, whose segments lie beside it; `keys` are the lines that say how they are encrypted.
+pub(super) fn media(selected: &SelectedTrack<'_>, keys: &str) -> String {
     let track = selected.track;
     let durations = selected.segments.iter().map(|segment| track.seconds(segment.duration));
     let target = durations.fold(1.0, f64::max).round();
@@ -52,9 +52,7 @@ pub(super) fn media(selected: &SelectedTrack<'_>, key: Option<&SegmentKey>) -> S
     );
     // The initialization is clear: it stands before the key, which holds for what follows it.
     add(&mut text, format_args!("#EXT-X-MAP:URI=\"{}\"\n", Part::Init(track.number)));
-    if let Some(key) = key {
-        add(&mut text, format_args!("#EXT-X-KEY:METHOD=AES-128,URI=\"{}\"\n", key.url));
-    }
+    text.push_str(keys);
     for segment in selected.segments {
         let duration = track.seconds(segment.duration);
         let part = Part::Segment(track.number, segment.number);

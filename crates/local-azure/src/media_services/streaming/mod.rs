@@ -7,19 +7,25 @@
 
 mod access;
 mod cache;
+mod common_encryption;
 mod dash;
+mod discovery;
+mod envelope;
 mod error;
 mod files;
 mod hls;
 mod key_delivery;
+mod licences;
 mod packager;
 mod request;
 mod routes;
 mod segments;
 mod selection;
 mod server_manifest;
+mod signals;
 mod source;
 mod token;
+mod xml;
 
 use std::sync::Arc;
 
@@ -27,6 +33,7 @@ use tokio::sync::Semaphore;
 
 use super::account::Account;
 use cache::PackageCache;
+use discovery::Discovery;
 
 pub(super) use routes::router;
 
@@ -38,6 +45,7 @@ const FETCHING_MAX: usize = 16;
 pub(super) struct Streaming {
     accounts: Vec<Arc<Account>>,
     cache: PackageCache,
+    discovery: Discovery,
     /// Files that may be fetched from storage at the same time.
     fetching: Arc<Semaphore>,
 }
@@ -45,6 +53,7 @@ pub(super) struct Streaming {
 impl Streaming {
     pub fn new(accounts: &[Arc<Account>]) -> Self {
         let fetching = Arc::new(Semaphore::new(FETCHING_MAX));
-        Self { accounts: accounts.to_vec(), cache: PackageCache::default(), fetching }
+        let (cache, discovery) = (PackageCache::default(), Discovery::default());
+        Self { accounts: accounts.to_vec(), cache, discovery, fetching }
     }
 }

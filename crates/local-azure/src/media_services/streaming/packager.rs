@@ -3,14 +3,16 @@
 
 use std::path::{Path, PathBuf};
 
-use aws_lc_rs::cipher::{AES_128, EncryptionContext, PaddedBlockEncryptingKey, UnboundCipherKey};
-use aws_lc_rs::iv::FixedLength;
+use http::HeaderValue;
 use uuid::Uuid;
 
+use super::common_encryption::{self, INPUTS};
+use super::envelope;
 use super::error::StreamError;
 use super::request::Part;
 use super::segments::{self, Track};
-use super::source::Source;
+use super::signals::{self, DrmHeader};
+use super::source::{Source, SourceEncryption};
 use crate::media_services::account::Account;
 use crate::media_services::ffmpeg::{PackagedTrack, SEGMENT_LIST};
 use crate::media_services::settings::Encoder;
@@ -22,6 +24,8 @@ const FOLDER: &str = "streaming";
 pub(super) struct Package {
     folder: Folder,
     pub tracks: Vec<Track>,
+    /// Of the DRM systems that are to open it.
+    pub headers: Vec<DrmHeader>,
     pub bytes: u64,
 }
 
@@ -39,6 +43,12 @@ impl Package {
             }
         };
         is_there.then(|| self.folder.0.join(part.to_string()))
+    }
+
+    /// Tells one of its files from the same file of another package, which may be encrypted differently.
+    pub fn tag(&self, part: Part) -> Option<HeaderValue> {
+        let folder = self.folder.0.file_name()?.to_string_lossy();
+        HeaderValue::try_from(format!("\"{folder}-{part}\"")).ok()
     }
 }
 
@@ -77,7 +87,7 @@ pub(super) async fn clear(account: &Account) -> Result<(), StreamError> {
 pub(super) async fn make(account: &Account, source: &Source) -> Result<Package, StreamError> {
     let Encoder::Ffmpeg(ffmpeg) = &account.environment.encoder else { return Err(pretending()) };
     let folder = Folder(folder_of_all(account)?.join(Uuid::new_v4().to_string()));
-    let inputs = folder.0.join("inputs");
+    let inputs = folder.0.join(INPUTS);
     tokio::fs::create_dir_all(&inputs).await?;
     let mut files = Vec::with_capacity(source.files.len());
     for (index, blob) in source.files.iter().enumerate() {
@@ -91,14 +101,26 @@ pub(super) async fn make(account: &Account, source: &Source) -> Result<Package, 
         file: source.files.iter().position(|file| *file == track.file).unwrap_or_default(),
         stream: track.stream,
     });
-    ffmpeg.package(&files, &tracks.collect::<Vec<_>>(), &folder.0).await?;
+    let tracks = tracks.collect::<Vec<_>>();
+    let list = match &source.encryption {
+        SourceEncryption::None | SourceEncryption::Envelope(_) => {
+            ffmpeg.package(&files, &tracks, &folder.0).await?;
+            SEGMENT_LIST
+        }
+        SourceEncryption::Common(encryption) => {
+            let packager = account.environment.streaming.packager.as_deref().ok_or_else(no_packager)?;
+            common_encryption::package(packager, &tracks, encryption, &folder.0).await?;
+            common_encryption::SEGMENT_LIST
+        }
+    };
     tokio::fs::remove_dir_all(&inputs).await?;
-    let tracks = segments::read(&folder.0, SEGMENT_LIST, &source.tracks).await?;
-    if let Some(key) = source.key {
-        encrypt_all(folder.0.clone(), key, &tracks).await?;
+    let list = tokio::fs::read_to_string(folder.0.join(list)).await?;
+    let tracks = segments::read(&folder.0, &list, &source.tracks).await?;
+    if let SourceEncryption::Envelope(key) = source.encryption {
+        envelope::encrypt_all(folder.0.clone(), key, &tracks).await?;
     }
     let bytes = bytes_in(&folder.0).await?;
-    Ok(Package { folder, tracks, bytes })
+    Ok(Package { folder, tracks, headers: signals::headers(&list), bytes })
 }
 
 fn folder_of_all(account: &Account) -> Result<PathBuf, StreamError> {
@@ -112,28 +134,8 @@ fn pretending() -> StreamError {
     StreamError::internal("The encoder of this cloud only pretends, so that nothing can be streamed.")
 }
 
-async fn encrypt_all(folder: PathBuf, key: [u8; 16], tracks: &[Track]) -> Result<(), StreamError> {
-    let parts = tracks.iter().flat_map(|track| {
-        track.segments.iter().map(|segment| (segment.number, Part::Segment(track.number, segment.number)))
-    });
-    let parts = parts.collect::<Vec<_>>();
-    let encrypting = tokio::task::spawn_blocking(move || {
-        parts.into_iter().try_for_each(|(number, part)| encrypt(&folder.join(part.to_string()), key, number))
-    });
-    encrypting.await.map_err(|_| StreamError::internal("Encrypting segments was given up."))?
-}
-
-/// AES-128 of a whole segment with PKCS #7 padding (RFC 8216, 4.3.2.4). A playlist without an `IV` attribute means the
-/// segment's media sequence number, which here is the segment's number.
-fn encrypt(file: &Path, key: [u8; 16], number: usize) -> Result<(), StreamError> {
-    let failed = |_| StreamError::internal("A segment could not be encrypted.");
-    let mut content = std::fs::read(file)?;
-    let key = UnboundCipherKey::new(&AES_128, &key)
-        .and_then(PaddedBlockEncryptingKey::cbc_pkcs7)
-        .map_err(failed)?;
-    let iv = (number as u128).to_be_bytes();
-    key.less_safe_encrypt(&mut content, EncryptionContext::Iv128(FixedLength::from(iv))).map_err(failed)?;
-    Ok(std::fs::write(file, content)?)
+fn no_packager() -> StreamError {
+    StreamError::internal("There is no Shaka Packager here, which this encryption needs.")
 }
 
 async fn bytes_in(folder: &Path) -> Result<u64, StreamError> {

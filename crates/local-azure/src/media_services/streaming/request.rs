@@ -3,6 +3,7 @@
 use percent_encoding::percent_decode_str;
 use uuid::Uuid;
 
+use super::common_encryption::Scheme;
 use super::error::StreamError;
 use crate::media_services::publication::Protocol;
 
@@ -10,6 +11,8 @@ use crate::media_services::publication::Protocol;
 const FILTERS_MAX: usize = 20;
 /// The first segment of keys' paths.
 pub(super) const KEY_DELIVERY: &str = "keydelivery";
+/// The last segment of the path of keys as W3C Clear Key has them.
+pub(super) const CLEAR_KEY: &str = "clearkey";
 /// The word before the parentheses of what belongs to a manifest.
 pub(super) const STREAM: &str = "stream";
 
@@ -24,6 +27,8 @@ pub(super) enum Asked {
     File { locator: Uuid, name: String },
     /// A content key.
     Key { locator: Uuid, key: Uuid },
+    /// Content keys as W3C Clear Key has them.
+    ClearKey { locator: Uuid },
 }
 
 /// What a URL says of a presentation.
@@ -40,6 +45,8 @@ pub(super) enum UrlEncryption {
     None,
     /// AES-128 of whole segments.
     Cbc,
+    /// Common encryption of samples.
+    Common(Scheme),
 }
 
 /// A file that a manifest names; tracks and segments by number.
@@ -58,8 +65,11 @@ pub(super) fn read(path: &str) -> Result<Asked, StreamError> {
     let (first, rest) = segments.split_first().ok_or_else(nothing)?;
     let guid = |text: &str| Uuid::try_parse(text).map_err(|_| nothing());
     if first == KEY_DELIVERY {
-        let [locator, key] = rest else { return Err(nothing()) };
-        return Ok(Asked::Key { locator: guid(locator)?, key: guid(key)? });
+        return match rest {
+            [locator, last] if last == CLEAR_KEY => Ok(Asked::ClearKey { locator: guid(locator)? }),
+            [locator, key] => Ok(Asked::Key { locator: guid(locator)?, key: guid(key)? }),
+            _ => Err(nothing()),
+        };
     }
     let locator = guid(first)?;
     match rest {
@@ -139,7 +149,9 @@ fn encryption(value: &str) -> Result<UrlEncryption, StreamError> {
     match value.to_ascii_lowercase().as_str() {
         "none" => Ok(UrlEncryption::None),
         "cbc" => Ok(UrlEncryption::Cbc),
-        _ => Err(StreamError::bad_request("The encryption is not offered: the only one is cbc, for HLS.")),
+        "cenc" => Ok(UrlEncryption::Common(Scheme::Cenc)),
+        "cbcs" | "cbcs-aapl" => Ok(UrlEncryption::Common(Scheme::Cbcs)),
+        _ => Err(StreamError::bad_request("The encryption is none of cbc, cenc and cbcs-aapl.")),
     }
 }
 
@@ -208,6 +220,11 @@ mod tests {
         };
         assert_eq!(options.filters, ["a", "b c"]);
         assert_eq!(options.encryption, Some(UrlEncryption::Cbc));
+        for (word, scheme) in [("cenc", Scheme::Cenc), ("cbcs-aapl", Scheme::Cbcs), ("CBCS", Scheme::Cbcs)] {
+            let asked = asked(&format!("a.ism/manifest(format=mpd-time-csf,encryption={word})"));
+            let Ok(Asked::Manifest { options, .. }) = asked else { panic!("it is a manifest") };
+            assert_eq!(options.encryption, Some(UrlEncryption::Common(scheme)));
+        }
     }
 
     #[test]
@@ -216,7 +233,7 @@ mod tests {
             "a.ism/manifest",
             "a.ism/manifest(format=fmp4-v20)",
             "a.ism/manifest(format=m3u8-cmaf).mpd",
-            "a.ism/manifest(format=m3u8-cmaf,encryption=cenc)",
+            "a.ism/manifest(format=m3u8-cmaf,encryption=aes)",
             "a.ism/manifest(format=m3u8-cmaf,colour=red)",
             "a.ism/stream()/../../etc",
             "a.ism/stream()/x",

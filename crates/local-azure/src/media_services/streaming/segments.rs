@@ -1,4 +1,4 @@
-//! Segments of a packaged presentation, and the list that is read from ffmpeg's. Not which of them are shown.
+//! Segments of a packaged presentation, and the list that is read from the packager's. Not which of them are shown.
 
 use std::path::Path;
 
@@ -48,14 +48,13 @@ pub(super) struct Segment {
     pub duration: u64,
 }
 
-/// Reads the list of all segments beside them.
+/// Reads the list of all segments, which are in a folder.
 pub(super) async fn read(
     folder: &Path,
-    list: &str,
+    text: &str,
     listed: &[ListedTrack],
 ) -> Result<Vec<Track>, StreamError> {
-    let text = tokio::fs::read_to_string(folder.join(list)).await?;
-    let mut tracks = parse(&text, listed).ok_or_else(unreadable)?;
+    let mut tracks = parse(text, listed).ok_or_else(unreadable)?;
     for track in &mut tracks {
         measure(folder, track).await?;
     }
@@ -65,16 +64,20 @@ pub(super) async fn read(
 fn parse(text: &str, listed: &[ListedTrack]) -> Option<Vec<Track>> {
     let document = Document::parse(text).ok()?;
     let nodes = document.descendants().filter(|node| node.has_tag_name_of("Representation"));
-    let tracks = nodes.map(|node| track(node, listed)).collect::<Option<Vec<_>>>()?;
+    let mut tracks = nodes.map(|node| track(node, listed)).collect::<Option<Vec<_>>>()?;
+    tracks.sort_by_key(|track| track.number);
     (tracks.len() == listed.len()).then_some(tracks)
 }
 
 fn track(node: Node<'_, '_>, listed: &[ListedTrack]) -> Option<Track> {
-    let number = node.attribute("id")?.parse::<usize>().ok()?;
+    let child = |name| node.descendants().find(|child| child.has_tag_name_of(name));
+    // Packagers number representations in their own order; the names of files have ours.
+    let init = child("SegmentTemplate")?.attribute("initialization")?;
+    let init = init.replace("$RepresentationID$", node.attribute("id")?);
+    let Ok(Part::Init(number)) = init.parse() else { return None };
     let listed = listed.get(number)?;
     let either = |name| node.attribute(name).or_else(|| node.parent()?.attribute(name));
-    let size = |name| node.attribute(name).and_then(|text| text.parse().ok());
-    let child = |name| node.descendants().find(|child| child.has_tag_name_of(name));
+    let size = |name| either(name).and_then(|text| text.parse().ok());
     Some(Track {
         number,
         kind: listed.kind,

@@ -2,11 +2,14 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::access::{Opened, Protection};
+use url::Url;
+
+use super::access::{Common, Opened, Protection};
+use super::common_encryption::CommonEncryption;
 use super::error::StreamError;
 use super::server_manifest::{self, ListedTrack};
 use crate::inside::BlobFile;
-use crate::media_services::publication::is_server_manifest;
+use crate::media_services::publication::{Drm, is_server_manifest};
 
 /// A server manifest has some hundred bytes for each track.
 const SERVER_MANIFEST_BYTES_MAX: u64 = 1024 * 1024;
@@ -20,17 +23,25 @@ pub(super) struct Source {
     /// Names of blobs, each once.
     pub files: Vec<String>,
     pub tracks: Vec<ListedTrack>,
-    /// Encrypts segments.
-    pub key: Option<[u8; 16]>,
-    /// The same for the same presentation: a container's files, told apart by name and size, and the key.
+    pub encryption: SourceEncryption,
+    /// The same for the same presentation: a container's files, told apart by name and size, and how they are encrypted.
     pub identity: [u8; 32],
+}
+
+/// How it is to be encrypted. It has no `Debug`, so that keys are never logged.
+pub(super) enum SourceEncryption {
+    None,
+    /// Whole segments, with this key.
+    Envelope([u8; 16]),
+    /// Samples.
+    Common(CommonEncryption),
 }
 
 /// Finds what a server manifest names.
 pub(super) async fn find(
     opened: &Opened,
     server_manifest: &str,
-    protection: Protection<'_>,
+    protection: &Protection<'_>,
 ) -> Result<Source, StreamError> {
     let (storage_account, container) = (&opened.asset.storage_account, &opened.asset.container);
     let blobs = &opened.account.environment.blobs;
@@ -56,16 +67,12 @@ pub(super) async fn find(
     if files.iter().fold(0_u64, |bytes, file| bytes.saturating_add(file.bytes)) > FILES_BYTES_MAX {
         return Err(StreamError::unprocessable("The files of the asset are larger than 260 GB together."));
     }
-    let key = match protection {
-        Protection::Clear => None,
-        Protection::Envelope(key) => Some(key.value),
-    };
+    let encryption = SourceEncryption::of(protection);
     let mut identity = Sha256::new();
-    for part in [storage_account.as_bytes(), container.as_bytes(), &text, &key.unwrap_or_default()] {
+    for part in [storage_account.as_bytes(), container.as_bytes(), &text, &encryption.identity()] {
         identity.update(part.len().to_be_bytes());
         identity.update(part);
     }
-    identity.update([u8::from(key.is_some())]);
     for file in &files {
         identity.update(file.name.len().to_be_bytes());
         identity.update(&file.name);
@@ -78,7 +85,36 @@ pub(super) async fn find(
         container: container.clone(),
         files,
         tracks,
-        key,
+        encryption,
         identity,
     })
+}
+
+impl SourceEncryption {
+    fn of(protection: &Protection<'_>) -> Self {
+        match protection {
+            Protection::Clear => Self::None,
+            Protection::Envelope(key) => Self::Envelope(key.value),
+            Protection::Common(Common { scheme, key, licences }) => Self::Common(CommonEncryption {
+                scheme: *scheme,
+                key_id: key.id,
+                key: key.value,
+                widevine: licences.drm(Drm::Widevine).is_some(),
+                play_ready: licences.drm(Drm::PlayReady).map(Url::to_string),
+            }),
+        }
+    }
+
+    fn identity(&self) -> Vec<u8> {
+        match self {
+            Self::None => Vec::new(),
+            Self::Envelope(key) => key.to_vec(),
+            Self::Common(common) => {
+                let play_ready = common.play_ready.as_deref().unwrap_or_default();
+                let text =
+                    [common.scheme.word(), &u8::from(common.widevine).to_string(), play_ready].join(" ");
+                [&common.key, common.key_id.as_bytes(), text.as_bytes()].concat()
+            }
+        }
+    }
 }

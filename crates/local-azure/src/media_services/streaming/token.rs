@@ -1,7 +1,7 @@
 //! Whether a player's token is what a content key policy asks for. Hands out nothing.
 
 use jsonwebtoken::errors::Error;
-use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -13,9 +13,47 @@ const KEY_IDENTIFIER: &str = "urn:microsoft:azure:mediaservices:contentkeyidenti
 /// How far clocks may differ, in seconds: five minutes, as token services commonly allow.
 const LEEWAY_S: i64 = 300;
 
-/// Whether a token is signed with one of the restriction's keys, valid now, and has all claims.
-pub(super) fn is_taken(token: &str, restriction: &TokenRestriction, key: Uuid, now: OffsetDateTime) -> bool {
-    let verified = restriction.keys().find_map(|signing| claims(token, signing, restriction).ok());
+/// What a signature is verified with: only ever by the algorithm that belongs to the key.
+pub(super) struct Verifier {
+    key: DecodingKey,
+    algorithm: Algorithm,
+}
+
+impl Verifier {
+    /// A key of a content key policy, if it is of a kind that is checked here.
+    pub fn of(key: &VerificationKey) -> Option<Self> {
+        match key {
+            VerificationKey::Symmetric { key_value } => {
+                Some(Self { key: DecodingKey::from_secret(key_value), algorithm: Algorithm::HS256 })
+            }
+            VerificationKey::Rsa { exponent, modulus } => {
+                Some(Self::rsa(DecodingKey::from_rsa_raw_components(modulus, exponent)))
+            }
+            VerificationKey::X509 => None,
+        }
+    }
+
+    /// A token service's key.
+    pub fn rsa(key: DecodingKey) -> Self {
+        Self { key, algorithm: Algorithm::RS256 }
+    }
+}
+
+/// The id of the key that has signed a token, if it names one; nothing when that is no RSA key, or the token none.
+pub(super) fn key_id(token: &str) -> Option<Option<String>> {
+    let header = decode_header(token).ok().filter(|header| header.alg == Algorithm::RS256)?;
+    Some(header.kid)
+}
+
+/// Whether a token is signed with one of these keys, valid now, and has all claims of the restriction.
+pub(super) fn is_taken(
+    token: &str,
+    verifiers: &[Verifier],
+    restriction: &TokenRestriction,
+    key: Uuid,
+    now: OffsetDateTime,
+) -> bool {
+    let verified = verifiers.iter().find_map(|verifier| claims(token, verifier, restriction).ok());
     verified.is_some_and(|claims| {
         is_now(&claims, now.unix_timestamp())
             && restriction.required_claims.iter().flatten().all(|claim| has(&claims, claim, key))
@@ -24,24 +62,17 @@ pub(super) fn is_taken(token: &str, restriction: &TokenRestriction, key: Uuid, n
 
 fn claims(
     token: &str,
-    signing: &VerificationKey,
+    verifier: &Verifier,
     restriction: &TokenRestriction,
 ) -> Result<Map<String, Value>, Error> {
-    let (key, algorithm) = match signing {
-        VerificationKey::Symmetric { key_value } => (DecodingKey::from_secret(key_value), Algorithm::HS256),
-        VerificationKey::Rsa { exponent, modulus } => {
-            (DecodingKey::from_rsa_raw_components(modulus, exponent), Algorithm::RS256)
-        }
-        VerificationKey::X509 => return Err(jsonwebtoken::errors::ErrorKind::InvalidKeyFormat.into()),
-    };
-    let mut validation = Validation::new(algorithm);
+    let mut validation = Validation::new(verifier.algorithm);
     validation.set_issuer(&[&restriction.issuer]);
     validation.set_audience(&[&restriction.audience]);
     validation.set_required_spec_claims(&["exp", "iss", "aud"]);
     // The time of day is the cloud's, which the library does not know.
     validation.validate_exp = false;
     validation.validate_nbf = false;
-    Ok(decode::<Map<String, Value>>(token, &key, &validation)?.claims)
+    Ok(decode::<Map<String, Value>>(token, &verifier.key, &validation)?.claims)
 }
 
 fn is_now(claims: &Map<String, Value>, now: i64) -> bool {

@@ -5,12 +5,14 @@
 mod admission;
 mod assets;
 mod cancelling;
+mod drm;
 mod encoding;
 mod encoding_copies;
 mod encoding_failures;
 mod encoding_presets;
 mod events;
 mod jobs;
+mod key_delivery;
 mod lists;
 mod outcomes;
 mod protection;

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::world::World;
+use super::world::{WEST, World};
 
 const CLEAR: &str = "Predefined_ClearStreamingOnly";
 
@@ -314,6 +314,30 @@ async fn an_envelope_locator_has_a_key_and_its_policies_stay() {
     assert_eq!(world.delete("contentKeyPolicies/k").await, StatusCode::CONFLICT);
     assert_eq!(world.delete("streamingLocators/l").await, StatusCode::OK);
     assert_eq!(world.delete("contentKeyPolicies/k").await, StatusCode::OK);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_dialect_has_and_nobody_plays_here_is_refused_by_name() {
+    let world = published().await;
+    for (method, path, what) in [
+        ("GET", "/liveEvents", "Live events"),
+        ("PUT", "/liveEvents/e", "Live events"),
+        ("POST", "/LiveEvents/e/start", "Live events"),
+        ("PUT", "/liveEvents/e/liveOutputs/o", "Live outputs"),
+        ("GET", "/assets/show/tracks", "Tracks"),
+        ("POST", "/assets/show/getEncryptionKey", "Storage encryption"),
+        ("PUT", "/streamingEndpoints/second", "Streaming endpoints"),
+        ("POST", "/streamingEndpoints/default/scale", "Scaling"),
+        ("POST", "/syncStorageKeys", "Synchronizing"),
+        ("PATCH", "", "accounts"),
+    ] {
+        let (status, answer) = world.call(method, &format!("{WEST}{path}"), &json!({"properties": {}})).await;
+        assert_eq!(status, StatusCode::NOT_IMPLEMENTED, "{method} {path}");
+        assert_eq!(answer["error"]["code"], "NotImplemented");
+        assert!(message(&answer).contains(what) && message(&answer).contains("not offered"), "{answer}");
+    }
+    let (status, answer) = world.get("nonesuch").await;
+    assert_eq!((status, &answer["error"]["code"]), (StatusCode::NOT_FOUND, &json!("InvalidResourceType")));
 }
 
 #[tokio::test(start_paused = true)]

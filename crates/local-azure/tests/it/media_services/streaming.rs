@@ -114,6 +114,13 @@ pub async fn text(response: Response<Body>) -> String {
     String::from_utf8(response.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()
 }
 
+/// Asks for what is below the locator, none of which is to be had.
+pub async fn refuses(world: &World, paths: &[&str]) {
+    for path in paths {
+        assert_eq!(status(world, &format!("/{ID}/{path}")).await, StatusCode::FORBIDDEN, "{path}");
+    }
+}
+
 async fn status(world: &World, path: &str) -> StatusCode {
     ask(world, path, None).await.status()
 }
@@ -229,13 +236,54 @@ async fn segments_come_in_ranges_for_every_origin_with_their_types() {
     assert_eq!(part.into_body().collect().await.unwrap().to_bytes(), whole.slice(10..20));
     let beyond = ask(&world, &path, Some(("range", "bytes=999999999-"))).await;
     assert_eq!(beyond.status(), StatusCode::RANGE_NOT_SATISFIABLE);
-    let preflight = Request::options(&path)
-        .header("origin", "https://player.example")
-        .header("access-control-request-method", "GET")
-        .header("access-control-request-headers", "authorization");
-    let router = world.service().streaming_router();
-    let preflight = router.oneshot(preflight.body(Body::empty()).unwrap()).await.unwrap();
-    assert_eq!(preflight.headers()["access-control-allow-headers"], "authorization");
+    let several = ask(&world, &path, Some(("range", "bytes=0-1,4-5"))).await;
+    assert_eq!(several.status(), StatusCode::RANGE_NOT_SATISFIABLE, "one range at a time");
+    let head = Request::head(&path).body(Body::empty()).unwrap();
+    let head = world.service().streaming_router().oneshot(head).await.unwrap();
+    assert_eq!(head.headers()["content-length"], whole.len().to_string());
+    assert!(head.into_body().collect().await.unwrap().to_bytes().is_empty());
+    for (path, headers) in
+        [(&path[..], "authorization,range"), (&format!("/keydelivery/{ID}/{ID}"), "authorization")]
+    {
+        let preflight = Request::options(path)
+            .header("origin", "https://player.example")
+            .header("access-control-request-method", "GET")
+            .header("access-control-request-headers", headers);
+        let router = world.service().streaming_router();
+        let preflight = router.oneshot(preflight.body(Body::empty()).unwrap()).await.unwrap();
+        assert_eq!(
+            (preflight.status(), &preflight.headers()["access-control-allow-headers"]),
+            (StatusCode::OK, &headers.parse().unwrap())
+        );
+    }
+    let posted = Request::post(&path).body(Body::empty()).unwrap();
+    let posted = world.service().streaming_router().oneshot(posted).await.unwrap();
+    assert_eq!(
+        (posted.status(), &posted.headers()["allow"]),
+        (StatusCode::METHOD_NOT_ALLOWED, &"GET, HEAD".parse().unwrap())
+    );
+}
+
+#[tokio::test]
+async fn a_segment_that_a_player_has_is_not_sent_again() {
+    let world = studio();
+    published(&world, clear()).await;
+    let path = format!("/{ID}/clip.ism/stream(encryption=none)/segment-0-1.m4s");
+    let tag = ask(&world, &path, None).await.headers()["etag"].to_str().unwrap().to_owned();
+    let known = ask(&world, &path, Some(("if-none-match", &format!("\"other\", {tag}")))).await;
+    assert_eq!(
+        (known.status(), known.headers()["etag"].to_str().unwrap()),
+        (StatusCode::NOT_MODIFIED, &tag[..])
+    );
+    assert_eq!(known.headers()["cache-control"], "public, max-age=3600");
+    let other = ask(&world, &path.replace("-1.m4s", "-2.m4s"), Some(("if-none-match", &tag))).await;
+    assert_eq!(other.status(), StatusCode::OK);
+    for (if_range, expected) in [(&tag[..], StatusCode::PARTIAL_CONTENT), ("\"other\"", StatusCode::OK)] {
+        let request = Request::get(&path).header("range", "bytes=0-9").header("if-range", if_range);
+        let router = world.service().streaming_router();
+        let answer = router.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        assert_eq!(answer.status(), expected, "{if_range}");
+    }
 }
 
 #[tokio::test]

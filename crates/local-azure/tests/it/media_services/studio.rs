@@ -1,7 +1,7 @@
 //! Makes small media files, has them encoded for real, and looks into what came out. Every test that uses it fails
 //! where ffmpeg is not installed.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use http::StatusCode;
@@ -35,6 +35,24 @@ fn world(pace: Option<f64>, options: &Options) -> World {
 /// A world that keeps so many bytes of packaged media.
 pub fn studio_with_cache(bytes: u64) -> World {
     world(None, &Options { cache_bytes_max: bytes, ..Options::default() })
+}
+
+/// A world that encrypts for DRM, whose licences are at a URL unless policies say where.
+pub fn studio_with_packager(licence_url: Option<&str>) -> World {
+    studio_with_packager_and_cache(licence_url, Options::default().cache_bytes_max)
+}
+
+/// The same, which keeps so many bytes of packaged media.
+pub fn studio_with_packager_and_cache(licence_url: Option<&str>, cache_bytes_max: u64) -> World {
+    let packager = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.tools/packager/shaka-packager");
+    assert!(packager.exists(), "{} is missing: `make test` installs it", packager.display());
+    studio_with(packager, licence_url, cache_bytes_max)
+}
+
+/// The same, with any program for a packager.
+pub fn studio_with(packager: PathBuf, licence_url: Option<&str>, cache_bytes_max: u64) -> World {
+    let licence_url = licence_url.map(str::to_owned);
+    world(None, &Options { packager: Some(packager), licence_url, cache_bytes_max, ..Options::default() })
 }
 
 /// Encodes what is in the container `input` by a preset's name.

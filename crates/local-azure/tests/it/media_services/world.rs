@@ -46,11 +46,19 @@ pub struct Options {
     pub jobs_at_once: usize,
     pub strict_auth: bool,
     pub cache_bytes_max: u64,
+    pub packager: Option<PathBuf>,
+    pub licence_url: Option<String>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { jobs_at_once: 1, strict_auth: false, cache_bytes_max: 1_000_000_000 }
+        Self {
+            jobs_at_once: 1,
+            strict_auth: false,
+            cache_bytes_max: 1_000_000_000,
+            packager: None,
+            licence_url: None,
+        }
     }
 }
 
@@ -96,8 +104,10 @@ impl World {
             faults: Faults::default(),
             endpoint: "https://media.local".to_owned(),
             streaming: StreamingSettings {
-                url: "https://stream.local".to_owned(),
                 cache_bytes_max: options.cache_bytes_max,
+                packager: options.packager.clone(),
+                licence_url: options.licence_url.clone(),
+                ..StreamingSettings::at("https://stream.local")
             },
             strict_auth: options.strict_auth,
         });
