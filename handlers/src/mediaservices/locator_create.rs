@@ -10,7 +10,7 @@ use crate::base::{Answer, EventData, Failure, Handler, Step, log_events};
 use crate::operation_context::OperationContext;
 use crate::participants::{
     BlobAddress, ClipTimes, ContainerAddress, LocatorRequest, ParticipantError, Participants,
-    PublicationError, PublicationStep, Published, Storage,
+    PublicationError, PublicationStep, Storage,
 };
 use crate::resource_uri::ResourceUri;
 
@@ -24,8 +24,9 @@ const SERVER_MANIFEST_BYTES_MAX: u64 = 1 << 20;
 pub struct MediaServicesLocatorCreateRequest {
     /// The URI of the container with the outputs of an encode.
     container_uri: ResourceUri,
-    /// How they are protected: `clearStreamingOnly` (where the operator allows it), `clearKeyStreaming`, `cencDrmStreaming`
-    /// or `multiDrmStreaming`, in any case; or the name of a streaming policy of the account.
+    /// How they are protected, in any case: `clearStreamingOnly` (where the operator allows it), `clearKeyStreaming` (HLS with
+    /// AES-128), `cencClearKeyStreaming` (DASH, for Clear Key), `cencDrmStreaming` or `multiDrmStreaming`; or the name of a
+    /// streaming policy of the account.
     streaming_policy_name: String,
     /// Who gets keys: `clearKey`, `cencDrmKey` or `multiDrmKey`, in any case; or the name of a content key policy of the
     /// account. Nothing, or blank, for clear streaming.
@@ -76,6 +77,9 @@ impl EventData for MediaServicesLocatorCreateRequest {
 pub struct MediaServicesLocatorCreateSuccess {
     /// Names the publication, for taking it back.
     locator_name: String,
+    /// The id of the content key for AES-128.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    envelope_key_id: Option<String>,
     /// The id of the content key for `cenc`.
     #[serde(skip_serializing_if = "Option::is_none")]
     cenc_key_id: Option<String>,
@@ -98,6 +102,7 @@ impl Answer for MediaServicesLocatorCreateSuccess {
             "https://gwamssb-euwe.streaming.media.azure.net/0f5e1f5c-8a3f-4f0e-9d0a-2b6d7c1e4a10/show-17.ism";
         Self {
             locator_name: "locator-5c2e12323a4".into(),
+            envelope_key_id: None,
             cenc_key_id: Some("8b1d9c1a-2f0b-4f4a-9d36-0b7a5c1ad001".into()),
             cbcs_key_id: Some("c40f7d52-61b9-4d0e-8a57-3f3a9be0d002".into()),
             dash_uri: Some(format!("{base}/manifest(format=mpd-time-cmaf,encryption=cenc).mpd")),
@@ -144,13 +149,13 @@ impl Handler for MediaServicesLocatorCreate {
             server_manifest,
         };
         let published = publication.publish(&locator).await.map_err(not_published)?;
-        let Published { locator: locator_name, cenc_key_id, cbcs_key_id, dash, hls } = published;
         Ok(MediaServicesLocatorCreateSuccess {
-            locator_name,
-            cenc_key_id,
-            cbcs_key_id,
-            dash_uri: dash,
-            hls_uri: hls,
+            locator_name: published.locator,
+            envelope_key_id: published.envelope_key_id,
+            cenc_key_id: published.cenc_key_id,
+            cbcs_key_id: published.cbcs_key_id,
+            dash_uri: published.dash,
+            hls_uri: published.hls,
         })
     }
 }

@@ -28,6 +28,8 @@ pub struct LocatorRequest {
 pub struct Published {
     /// Names the publication.
     pub locator: String,
+    /// The id of the key for whole segments (AES-128), if there is one.
+    pub envelope_key_id: Option<String>,
     /// The id of the key for common encryption with `cenc`, if there is one.
     pub cenc_key_id: Option<String>,
     /// The id of the key for common encryption with `cbcs`, if there is one.

@@ -48,6 +48,7 @@ impl Policies {
         match name.to_ascii_lowercase().as_str() {
             "clearstreamingonly" => predefined("ClearStreamingOnly"),
             "clearkeystreaming" => predefined("ClearKey"),
+            "cencclearkeystreaming" => clear_key_policy(),
             "cencdrmstreaming" => self.drm_policy("cencDrmStreaming", false),
             "multidrmstreaming" => self.drm_policy("multiDrmStreaming", true),
             _ => StreamingPolicy { name: name.to_owned(), body: None },
@@ -106,6 +107,16 @@ impl Policies {
         };
         StreamingPolicy { name, body: Some(json!({"properties": properties})) }
     }
+}
+
+/// Common encryption without a DRM, for players that ask for keys as the W3C's Clear Key has it.
+fn clear_key_policy() -> StreamingPolicy {
+    let cenc = json!({
+        "enabledProtocols": protocols(&["dash"]),
+        "contentKeys": {"defaultKey": {"label": CENC_KEY}},
+    });
+    let body = json!({"properties": {"commonEncryptionCenc": cenc}});
+    StreamingPolicy { name: format!("cencClearKeyStreaming{VERSION}"), body: Some(body) }
 }
 
 /// Where licences come from, unless from Media Services themselves.

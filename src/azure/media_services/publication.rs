@@ -266,6 +266,7 @@ impl Account {
             Some(format!("https://{}{path}{extension}", endpoint.properties.host_name))
         };
         Ok(Published {
+            envelope_key_id: key("EnvelopeEncryption"),
             cenc_key_id: key("CommonEncryptionCenc"),
             cbcs_key_id: key("CommonEncryptionCbcs"),
             dash: url("Dash", ".mpd"),
