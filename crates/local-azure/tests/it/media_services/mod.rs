@@ -16,6 +16,7 @@ mod outcomes;
 mod protection;
 mod publication;
 mod queue;
+mod restarts;
 mod streaming;
 mod studio;
 mod transforms;

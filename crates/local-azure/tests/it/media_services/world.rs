@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use http_body_util::BodyExt as _;
 use local_azure::clock::Clock;
 use local_azure::faults::Faults;
 use local_azure::ids::Ids;
-use local_azure::inside::{BlobFile, BlobFileError, BlobFiles, EventSink, PlatformEvent};
+use local_azure::inside::{BlobFile, BlobFileError, BlobFiles, EventSink, PlatformEvent, Receipt};
 use local_azure::inside::{BlobLinks, BlobPlace, ContainerPermission};
 use local_azure::media_services::{
     Encoder, MediaServices, RegionSettings, Script, Scripted, ScriptedOutput, Settings, StreamingSettings,
@@ -38,19 +38,25 @@ pub struct World {
     pub storage: Arc<Storage>,
     pub events: Arc<Events>,
     pub west_faults: Faults,
+    clock: Clock,
+    encoder: Encoder,
+    options: Options,
     scratch: Scratch,
 }
 
 /// How a world differs from the usual one.
+#[derive(Clone)]
 pub struct Options {
     pub jobs_at_once: usize,
     pub strict_auth: bool,
     pub cache_bytes_max: u64,
+    /// Whether accounts are kept in a folder.
+    pub is_kept: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { jobs_at_once: 1, strict_auth: false, cache_bytes_max: 1_000_000_000 }
+        Self { jobs_at_once: 1, strict_auth: false, cache_bytes_max: 1_000_000_000, is_kept: false }
     }
 }
 
@@ -72,7 +78,23 @@ impl World {
     pub fn new(encoder: impl FnOnce(&Path) -> Encoder, options: &Options) -> Self {
         let scratch = Scratch::new();
         let storage = Arc::new(Storage { root: scratch.0.join("blobs"), ..Storage::default() });
-        let (events, west_faults) = (Arc::new(Events::default()), Faults::default());
+        let mut world = Self {
+            service: None,
+            storage,
+            events: Arc::default(),
+            west_faults: Faults::default(),
+            clock: Clock::starting_at(BEGINNING),
+            encoder: encoder(&scratch.0),
+            options: options.clone(),
+            scratch,
+        };
+        world.start();
+        world
+    }
+
+    /// Starts the service, as a process does that finds what an earlier one kept.
+    pub fn start(&mut self) {
+        let options = &self.options;
         let region = |region: &str, account: &str, faults: &Faults| RegionSettings {
             region: region.to_owned(),
             account: account.to_owned(),
@@ -81,27 +103,43 @@ impl World {
             faults: faults.clone(),
         };
         let service = MediaServices::new(Settings {
-            clock: Clock::starting_at(BEGINNING),
+            clock: self.clock.clone(),
             ids: Ids::seeded(7),
-            events: events.clone(),
-            blobs: storage.clone(),
+            events: self.events.clone(),
+            blobs: self.storage.clone(),
             links: Arc::new(Links),
             subscription: "sub".to_owned(),
             resource_group: "media".to_owned(),
             regions: vec![
-                region("westeurope", "amswest", &west_faults),
+                region("westeurope", "amswest", &self.west_faults),
                 region("northeurope", "amsnorth", &Faults::default()),
             ],
-            encoder: encoder(&scratch.0),
+            encoder: self.encoder.clone(),
             faults: Faults::default(),
             endpoint: "https://media.local".to_owned(),
             streaming: StreamingSettings {
                 url: "https://stream.local".to_owned(),
                 cache_bytes_max: options.cache_bytes_max,
             },
+            folder: options.is_kept.then(|| self.kept()),
             strict_auth: options.strict_auth,
-        });
-        Self { service: Some(service), storage, events, west_faults, scratch }
+        })
+        .unwrap();
+        self.service = Some(service);
+    }
+
+    /// Where accounts are kept.
+    pub fn kept(&self) -> PathBuf {
+        self.scratch.0.join("kept")
+    }
+
+    /// Kills the service, and starts another one.
+    pub async fn restart(&mut self) {
+        self.drop_service();
+        // What the dead one had in hand is let go of before its heir looks.
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        self.start();
+        self.service().resume().await;
     }
 
     pub fn service(&self) -> &MediaServices {
@@ -254,18 +292,31 @@ pub fn built_in(name: &str) -> Value {
 
 /// Hears all events.
 #[derive(Default)]
-pub struct Events(Mutex<Vec<PlatformEvent>>);
+pub struct Events {
+    heard: Mutex<Vec<PlatformEvent>>,
+    /// Receipts of events that are never settled.
+    owed: Mutex<Vec<Receipt>>,
+    /// Whether events are never settled from now on.
+    pub is_owed: AtomicBool,
+}
 
 impl EventSink for Events {
     fn raise(&self, event: PlatformEvent) {
-        self.0.lock().unwrap().push(event);
+        self.heard.lock().unwrap().push(event);
+    }
+
+    fn raise_with_receipt(&self, event: PlatformEvent, receipt: Receipt) {
+        self.raise(event);
+        if self.is_owed.load(Ordering::Relaxed) {
+            self.owed.lock().unwrap().push(receipt);
+        }
     }
 }
 
 impl Events {
     /// All events so far, which are then forgotten.
     pub fn take(&self) -> Vec<PlatformEvent> {
-        std::mem::take(&mut *self.0.lock().unwrap())
+        std::mem::take(&mut *self.heard.lock().unwrap())
     }
 
     /// The types of all events so far without `Microsoft.Media.`, which are then forgotten.
@@ -281,6 +332,8 @@ pub struct Storage {
     root: PathBuf,
     /// Blobs (or containers) whose writing fails.
     pub broken: Mutex<BTreeSet<String>>,
+    /// Blobs whose writing never ends.
+    pub stuck: Mutex<BTreeSet<String>>,
 }
 
 impl Storage {
@@ -383,6 +436,10 @@ impl BlobFiles for Storage {
         _content_type: &str,
     ) -> Result<(), BlobFileError> {
         self.check(blob)?;
+        let is_stuck = self.stuck.lock().unwrap().contains(blob);
+        if is_stuck {
+            std::future::pending::<()>().await;
+        }
         let to = self.path(account, container).join(blob);
         std::fs::write(to, content).map_err(|_| BlobFileError::NotFound(container.to_owned()))
     }
