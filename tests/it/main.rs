@@ -17,6 +17,7 @@ mod metadata;
 mod mixed;
 mod overlap;
 mod process;
+mod restarts;
 mod sagas;
 mod schemas;
 mod send;

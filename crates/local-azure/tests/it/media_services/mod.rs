@@ -19,5 +19,6 @@ mod queue;
 mod restarts;
 mod streaming;
 mod studio;
+mod subscriber;
 mod transforms;
 mod world;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use http_body_util::BodyExt as _;
 use local_azure::clock::Clock;
 use local_azure::faults::Faults;
 use local_azure::ids::Ids;
-use local_azure::inside::{BlobFile, BlobFileError, BlobFiles, EventSink, PlatformEvent, Receipt};
+use local_azure::inside::{BlobFile, BlobFileError, BlobFiles};
 use local_azure::inside::{BlobLinks, BlobPlace, ContainerPermission};
 use local_azure::media_services::{
     Encoder, MediaServices, RegionSettings, Script, Scripted, ScriptedOutput, Settings, StreamingSettings,
@@ -24,6 +24,8 @@ use time::OffsetDateTime;
 use time::macros::datetime;
 use tower::ServiceExt as _;
 use url::Url;
+
+use super::subscriber::Events;
 
 pub const WEST: &str =
     "/subscriptions/sub/resourceGroups/media/providers/Microsoft.Media/mediaServices/amswest";
@@ -159,6 +161,18 @@ impl World {
         files.flatten().map(|file| file.file_name().into_string().unwrap()).collect()
     }
 
+    /// The ids of all processes that name the encoder's folder.
+    pub fn encoders(&self) -> Vec<u32> {
+        let folder = self.scratch.0.to_string_lossy().into_owned();
+        let processes = std::fs::read_dir("/proc").unwrap().flatten();
+        let ids = processes.filter_map(|process| process.file_name().to_str()?.parse::<u32>().ok());
+        let names_it = |id: &u32| {
+            let words = std::fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
+            String::from_utf8_lossy(&words).contains(&folder)
+        };
+        ids.filter(names_it).collect()
+    }
+
     /// The folders of all packaged presentations.
     pub fn packages(&self) -> Vec<PathBuf> {
         let Ok(folders) = std::fs::read_dir(self.scratch.0.join("encoding/streaming")) else {
@@ -288,42 +302,6 @@ pub fn script() -> Script {
 /// A preset by name.
 pub fn built_in(name: &str) -> Value {
     json!({"@odata.type": "#Microsoft.Media.BuiltInStandardEncoderPreset", "presetName": name})
-}
-
-/// Hears all events.
-#[derive(Default)]
-pub struct Events {
-    heard: Mutex<Vec<PlatformEvent>>,
-    /// Receipts of events that are never settled.
-    owed: Mutex<Vec<Receipt>>,
-    /// Whether events are never settled from now on.
-    pub is_owed: AtomicBool,
-}
-
-impl EventSink for Events {
-    fn raise(&self, event: PlatformEvent) {
-        self.heard.lock().unwrap().push(event);
-    }
-
-    fn raise_with_receipt(&self, event: PlatformEvent, receipt: Receipt) {
-        self.raise(event);
-        if self.is_owed.load(Ordering::Relaxed) {
-            self.owed.lock().unwrap().push(receipt);
-        }
-    }
-}
-
-impl Events {
-    /// All events so far, which are then forgotten.
-    pub fn take(&self) -> Vec<PlatformEvent> {
-        std::mem::take(&mut *self.heard.lock().unwrap())
-    }
-
-    /// The types of all events so far without `Microsoft.Media.`, which are then forgotten.
-    pub fn take_types(&self) -> Vec<&'static str> {
-        let types = self.take().into_iter().map(|event| event.event_type);
-        types.map(|event_type| event_type.strip_prefix("Microsoft.Media.").unwrap_or(event_type)).collect()
-    }
 }
 
 /// A folder for each container.
