@@ -119,9 +119,11 @@ impl Holdings {
 
     /// Takes settled events off the outboxes of their jobs, as far as those are still there.
     pub fn forget_settled(&mut self, settled: &[Settled]) {
-        for Settled { job, number } in settled {
-            if let Some(job) = self.jobs.get_mut(job) {
-                job.custody.outbox.forget(*number);
+        for place in settled {
+            if self.jobs.get(&place.key).is_some_and(|job| job.number == place.job)
+                && let Some(job) = self.jobs.get_mut(&place.key)
+            {
+                job.custody.outbox.forget(place.event);
             }
         }
     }

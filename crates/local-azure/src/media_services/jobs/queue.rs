@@ -110,7 +110,7 @@ pub(super) fn change<R>(
 /// Puts an event into its job's outbox. `None` when it is not to be raised before the outbox as a whole is.
 fn post(key: &JobKey, job: &mut Job, subject: &str, event: JobEvent) -> Option<Unraised> {
     let outbox = &mut job.custody.outbox;
-    let posted =
-        event.is_kept().then(|| outbox.post(&event)).map(|number| Settled { job: key.clone(), number });
+    let posted = event.is_kept().then(|| outbox.post(&event));
+    let posted = posted.map(|event| Settled { key: key.clone(), job: job.number, event });
     (!outbox.is_held).then(|| Unraised { subject: subject.to_owned(), event, posted })
 }

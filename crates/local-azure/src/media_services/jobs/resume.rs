@@ -57,7 +57,7 @@ fn tell_again(holdings: &mut Holdings, key: &JobKey) {
     unraised.extend(job.custody.outbox.events().map(|(number, event)| Unraised {
         subject: subject.clone(),
         event: event.clone(),
-        posted: Some(Settled { job: key.clone(), number }),
+        posted: Some(Settled { key: key.clone(), job: job.number, event: number }),
     }));
 }
 

@@ -51,19 +51,14 @@ pub(super) async fn upload(
     files: Vec<OutputFile>,
 ) -> Result<(), JobError> {
     let (storage, container) = container_of(account, asset).await?;
-    let place = |file: &OutputFile| BlobPlace {
-        account: storage.clone(),
-        container: container.clone(),
-        blob: file.name.clone(),
-    };
-    let places = files.iter().map(place).collect::<Vec<_>>();
-    change(account, key, |job, _, _| job.custody.unfinished.extend(places));
-    if !account.is_written().await {
-        let message = "The service's disk does not answer.";
-        return Err(JobError::new(JobErrorCode::ServiceTransientError, message));
-    }
     let blobs = &account.environment.blobs;
     for OutputFile { name, content, content_type } in files {
+        let place = BlobPlace { account: storage.clone(), container: container.clone(), blob: name.clone() };
+        change(account, key, |job, _, _| job.custody.unfinished.push(place));
+        if !account.is_written().await {
+            let message = "The service's disk does not answer.";
+            return Err(JobError::new(JobErrorCode::ServiceTransientError, message));
+        }
         let written = match content {
             Content::File(path) => {
                 blobs.write_from_file(&storage, &container, &name, &path, content_type).await

@@ -23,8 +23,10 @@ pub(in crate::media_services) struct Unraised {
 
 /// The place of an event in a job's outbox.
 pub(in crate::media_services) struct Settled {
-    pub job: JobKey,
-    pub number: u64,
+    pub key: JobKey,
+    /// Tells the job from a later one of the same name.
+    pub job: u64,
+    pub event: u64,
 }
 
 /// Writes and raises until `stop`.

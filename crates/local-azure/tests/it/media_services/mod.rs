@@ -11,6 +11,7 @@ mod encoding_failures;
 mod encoding_presets;
 mod events;
 mod jobs;
+mod keeping;
 mod lists;
 mod outcomes;
 mod protection;

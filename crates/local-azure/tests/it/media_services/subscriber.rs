@@ -13,10 +13,17 @@ pub struct Events {
     owed: Mutex<Vec<Receipt>>,
     /// Whether events are never settled from now on.
     pub is_owed: AtomicBool,
+    /// Looks at each event as it is raised.
+    pub look: Mutex<Option<Look>>,
 }
+
+type Look = Box<dyn Fn(&PlatformEvent) + Send>;
 
 impl EventSink for Events {
     fn raise(&self, event: PlatformEvent) {
+        if let Some(look) = &*self.look.lock().unwrap() {
+            look(&event);
+        }
         self.heard.lock().unwrap().push(event);
     }
 
@@ -32,6 +39,13 @@ impl Events {
     /// All events so far, which are then forgotten.
     pub fn take(&self) -> Vec<PlatformEvent> {
         std::mem::take(&mut *self.heard.lock().unwrap())
+    }
+
+    /// Settles the earlier half of the events that are not.
+    pub fn settle_half(&self) {
+        let mut owed = self.owed.lock().unwrap();
+        let half = owed.len() / 2;
+        owed.drain(..half);
     }
 
     /// The types of all events so far without `Microsoft.Media.`, which are then forgotten.
