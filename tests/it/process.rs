@@ -173,6 +173,20 @@ impl Local {
         run_client("upload.py", &[container, name, &file.to_string_lossy()], &self.places.to_string());
     }
 
+    /// Puts a short clip into the account `inbox`, and returns what a request to encode it says.
+    pub fn clip_to_encode(&self, operation_context: &Value) -> Value {
+        let folder = tempfile::tempdir().unwrap();
+        let clip = folder.path().join("clip.mp4");
+        make_clip(&clip);
+        self.upload("inbox/clip.mp4", std::fs::read(clip).unwrap());
+        json!({
+            "inputs": [{"blobUri": self.blob("inbox", "inbox/clip.mp4")}],
+            "outputContainer": self.blob("proxy", "show-17"),
+            "transformName": "H264SingleBitrateSD",
+            "operationContext": operation_context,
+        })
+    }
+
     /// Waits until the processor is subscribed to everything.
     pub async fn subscribed(&self) {
         let until = Instant::now() + PATIENCE;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::process::{Local, gridwich, make_clip, port_base};
+use crate::process::{Local, gridwich, port_base};
 
 const TRANSFORM: &str = "H264SingleBitrateSD";
 const PROCESSING: &str = "response.encode.mediaservicesv3.processing";
@@ -15,16 +15,7 @@ const SUCCESS: &str = "response.encode.mediaservicesv3.success";
 /// A cloud that encodes a clip of two seconds in about ten, and has begun to.
 async fn encoding() -> Local {
     let local = Local::start(&["--encoder-speed", "0.2", "--hurry", "20"]);
-    let folder = tempfile::tempdir().unwrap();
-    let clip = folder.path().join("clip.mp4");
-    make_clip(&clip);
-    local.upload("inbox/clip.mp4", std::fs::read(clip).unwrap());
-    let data = json!({
-        "inputs": [{"blobUri": local.blob("inbox", "inbox/clip.mp4")}],
-        "outputContainer": local.blob("proxy", "show-17"),
-        "transformName": TRANSFORM,
-        "operationContext": {"kill": 3},
-    });
+    let data = local.clip_to_encode(&json!({"kill": 3}));
     local.publish("1", "request.encode.mediaservicesv3.create", &data).await;
     local.answered(PROCESSING).await;
     assert!(!local.workers().is_empty(), "nothing encodes");
