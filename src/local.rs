@@ -1,6 +1,7 @@
 //! The local cloud with the processor beside it, for one machine: what `gridwich local` and `gridwich demo` run. The
 //! processor is the same as anywhere; only its configuration is written here.
 
+use std::fs::{File, TryLockError};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -44,7 +45,8 @@ const ASK_AGAIN: Duration = Duration::from_millis(200);
 /// What `gridwich local` can be told.
 #[derive(Args, Debug)]
 pub struct LocalArguments {
-    /// Keeps blobs (and the development certificate) in this folder; without it, in a temporary one.
+    /// Keeps blobs, all that Media Services hold, and the development certificate in this folder, for the next run to go
+    /// on with; without it, in a temporary one. One run at a time.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// What is printed once everything answers.
@@ -116,6 +118,7 @@ pub async fn run(arguments: LocalArguments, stop: CancellationToken) -> Result<(
     let settings = LocalSettings {
         ports: Ports::from_base(arguments.port_base),
         folder: folder.path().to_owned(),
+        is_kept: arguments.data.is_some(),
         with_tls: arguments.tls,
         strict_auth: arguments.strict_auth,
         hurry: arguments.hurry,
@@ -128,12 +131,14 @@ pub async fn run(arguments: LocalArguments, stop: CancellationToken) -> Result<(
         show_places(&arguments, &cloud.places)?;
         let subscribed = stop.run_until_cancelled(seed::subscriptions_when_ready(&cloud)).await;
         if subscribed.is_some() {
+            cloud.resume().await;
             eprintln!("The processor has answered, and everything is subscribed.");
             stop.cancelled().await;
         }
     } else {
         let processor = Processor::start(&cloud.places, "warn").await?;
         seed::subscriptions(&cloud).await?;
+        cloud.resume().await;
         show_places(&arguments, &cloud.places)?;
         stop.cancelled().await;
         processor.stop().await;
@@ -151,9 +156,16 @@ fn show_places(arguments: &LocalArguments, places: &Places) -> Result<(), String
     std::io::Write::flush(&mut std::io::stdout()).map_err(|error| error.to_string())
 }
 
+/// The file in a kept folder that its process holds locked.
+const LOCK: &str = "lock";
+
 /// The folder everything is kept in; a temporary one goes with it.
 enum Folder {
-    Kept(PathBuf),
+    /// The lock goes when the process ends, however it ends.
+    Kept {
+        path: PathBuf,
+        _lock: File,
+    },
     Temporary(TempDir),
 }
 
@@ -165,13 +177,21 @@ impl Folder {
                 .map(Self::Temporary)
                 .map_err(|error| format!("a temporary folder cannot be made: {error}"));
         };
-        let made = std::fs::create_dir_all(path).and_then(|()| path.canonicalize());
-        made.map(Self::Kept).map_err(|error| format!("--data {}: {error}", path.display()))
+        let unusable = |error: std::io::Error| format!("--data {}: {error}", path.display());
+        let path = std::fs::create_dir_all(path).and_then(|()| path.canonicalize()).map_err(unusable)?;
+        let lock = File::create(path.join(LOCK)).map_err(unusable)?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self::Kept { path, _lock: lock }),
+            Err(TryLockError::WouldBlock) => {
+                Err(format!("--data {}: another gridwich local is using this folder", path.display()))
+            }
+            Err(TryLockError::Error(error)) => Err(unusable(error)),
+        }
     }
 
     fn path(&self) -> &Path {
         match self {
-            Self::Kept(path) => path,
+            Self::Kept { path, .. } => path,
             Self::Temporary(folder) => folder.path(),
         }
     }

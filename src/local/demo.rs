@@ -31,6 +31,7 @@ pub async fn demo(arguments: DemoArguments, stop: CancellationToken) -> Result<(
     let settings = LocalSettings {
         ports: Ports::from_base(arguments.port_base),
         folder: folder.path().to_owned(),
+        is_kept: false,
         with_tls: false,
         strict_auth: false,
         hurry: 1,

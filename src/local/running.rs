@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,6 +42,8 @@ const JOBS_AT_ONCE: usize = 2;
 pub(super) struct LocalSettings {
     pub(super) ports: Ports,
     pub(super) folder: PathBuf,
+    /// Whether a later process takes up what is in the folder.
+    pub(super) is_kept: bool,
     pub(super) with_tls: bool,
     pub(super) strict_auth: bool,
     /// Divides the waits between deliveries.
@@ -76,6 +78,9 @@ impl LocalCloud {
         written.map_err(|error| format!("{}: {error}", places.config_file.display()))?;
         let cloud =
             Cloud::new(cloud_settings(&settings, &places, &tls)?).map_err(|error| error.to_string())?;
+        for file in cloud.media_services.set_aside() {
+            eprintln!("A document cannot be read and is set aside as {}", file.display());
+        }
         let local = Self { cloud, places, tasks: TaskTracker::new(), stop: CancellationToken::new() };
         let optional_tls = settings.with_tls.then(|| Arc::clone(&tls.server));
         let Ports { home: home_port, event_grid, media, storage, key_vault, streaming, .. } = settings.ports;
@@ -87,6 +92,11 @@ impl LocalCloud {
         seed::topics_and_containers(&local).await?;
         local.listen(home_port, home::router(&local.cloud, &local.places), None).await?;
         Ok(local)
+    }
+
+    /// Goes on with what an earlier process left, once those who are to hear of it are subscribed.
+    pub(super) async fn resume(&self) {
+        self.cloud.media_services.resume().await;
     }
 
     /// Stops everything: first the encoders, then the ports.
@@ -124,7 +134,7 @@ fn cloud_settings(
 ) -> Result<CloudSettings, String> {
     let webhooks = HttpWebhooks::new(Some(tls.ca_pem.as_bytes())).map_err(|error| error.to_string())?;
     let scratch = settings.folder.join("scratch");
-    std::fs::create_dir_all(&scratch).map_err(|error| format!("{}: {error}", scratch.display()))?;
+    emptied(&scratch).map_err(|error| format!("{}: {error}", scratch.display()))?;
     Ok(CloudSettings {
         clock: Clock::system(),
         ids: Ids::random(),
@@ -148,6 +158,7 @@ fn cloud_settings(
             .map(|(region, account)| (region.to_owned(), account.to_owned()))
             .to_vec(),
         keep: Keep::Folder(settings.folder.join("storage")),
+        media_folder: settings.is_kept.then(|| settings.folder.join("media")),
         copy_pace: COPY_PACE,
         rehydration: REHYDRATION,
         schedule: RetrySchedule::hurried(NonZeroU32::new(settings.hurry).unwrap_or(NonZeroU32::MIN)),
@@ -160,4 +171,12 @@ fn cloud_settings(
         jobs_at_once: JOBS_AT_ONCE,
         strict_auth: settings.strict_auth,
     })
+}
+
+/// Makes a folder, without what a process that was killed left there.
+fn emptied(folder: &Path) -> std::io::Result<()> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => std::fs::create_dir_all(folder),
+    }
 }

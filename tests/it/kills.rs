@@ -104,20 +104,11 @@ async fn a_processor_killed_between_submitting_a_job_and_saying_so_leaves_one_jo
     // Traced, so that the second attempt belongs to another span than the first. Nobody collects there.
     let traced = ("GRIDWICH__TELEMETRY__OTLP_ENDPOINT", "http://127.0.0.1:9");
     let mut doomed = local.serve(&[("GRIDWICH__TOPIC__ENDPOINT", &gate.url), traced]);
-    let folder = tempfile::tempdir().unwrap();
-    let clip = folder.path().join("clip.mp4");
-    crate::process::make_clip(&clip);
     // Its own announcement is the one that passes the gate.
     local.subscribed().await;
     gate.passes.add_permits(1);
-    local.upload("inbox/clip.mp4", std::fs::read(clip).unwrap());
+    let data = local.clip_to_encode(&json!({"kill": 2}));
     local.answered("response.blob.created.success").await;
-    let data = json!({
-        "inputs": [{"blobUri": local.blob("inbox", "inbox/clip.mp4")}],
-        "outputContainer": local.blob("proxy", "show-17"),
-        "transformName": "H264SingleBitrateSD",
-        "operationContext": {"kill": 2},
-    });
     local.publish("2", "request.encode.mediaservicesv3.create", &data).await;
     gate.held.notified().await;
     doomed.kill();

@@ -23,6 +23,7 @@ mod mixed;
 mod overlap;
 mod process;
 mod regions;
+mod restarts;
 mod sagas;
 mod samples;
 mod schemas;

@@ -97,13 +97,24 @@ pub struct Local {
     pub places: Value,
     pub process: Process,
     pub client: reqwest::Client,
-    _folder: tempfile::TempDir,
+    port_base: u16,
+    folder: tempfile::TempDir,
 }
 
 impl Local {
     pub fn start(arguments: &[&str]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let (base, data) = (port_base().to_string(), folder.path().to_string_lossy().into_owned());
+        Self::start_in(tempfile::tempdir().unwrap(), port_base(), arguments)
+    }
+
+    /// Starts it again in the same folder and on the same ports, once it has ended.
+    pub fn restart(self, arguments: &[&str]) -> Self {
+        let Self { process, folder, port_base, .. } = self;
+        drop(process);
+        Self::start_in(folder, port_base, arguments)
+    }
+
+    fn start_in(folder: tempfile::TempDir, port_base: u16, arguments: &[&str]) -> Self {
+        let (base, data) = (port_base.to_string(), folder.path().to_string_lossy().into_owned());
         let mut command = gridwich(&["local", "--print", "json", "--port-base", &base, "--data", &data]);
         command.args(arguments).stdout(Stdio::piped());
         let mut process = Process::start(&mut command);
@@ -113,7 +124,24 @@ impl Local {
         let authority = std::fs::read(places["caFile"].as_str().unwrap()).unwrap();
         let authority = reqwest::Certificate::from_pem(&authority).unwrap();
         let client = reqwest::Client::builder().tls_certs_merge([authority]).build().unwrap();
-        Self { places, process, client, _folder: folder }
+        Self { places, process, client, port_base, folder }
+    }
+
+    /// Where it keeps everything.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The ids of all processes that work for it, itself left out: each names the folder.
+    pub fn workers(&self) -> Vec<u32> {
+        let folder = self.folder().to_string_lossy().into_owned();
+        let processes = std::fs::read_dir("/proc").unwrap().flatten();
+        let ids = processes.filter_map(|process| process.file_name().to_str()?.parse::<u32>().ok());
+        let works = |id: &u32| {
+            let words = std::fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
+            *id != self.process.child.id() && String::from_utf8_lossy(&words).contains(&folder)
+        };
+        ids.filter(works).collect()
     }
 
     pub fn text(&self, pointer: &str) -> &str {
@@ -143,6 +171,20 @@ impl Local {
         let file = folder.path().join("content");
         std::fs::write(&file, content).unwrap();
         run_client("upload.py", &[container, name, &file.to_string_lossy()], &self.places.to_string());
+    }
+
+    /// Puts a short clip into the account `inbox`, and returns what a request to encode it says.
+    pub fn clip_to_encode(&self, operation_context: &Value) -> Value {
+        let folder = tempfile::tempdir().unwrap();
+        let clip = folder.path().join("clip.mp4");
+        make_clip(&clip);
+        self.upload("inbox/clip.mp4", std::fs::read(clip).unwrap());
+        json!({
+            "inputs": [{"blobUri": self.blob("inbox", "inbox/clip.mp4")}],
+            "outputContainer": self.blob("proxy", "show-17"),
+            "transformName": "H264SingleBitrateSD",
+            "operationContext": operation_context,
+        })
     }
 
     /// Waits until the processor is subscribed to everything.

@@ -11,7 +11,7 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message as _;
 use serde_json::json;
 
-use crate::process::{Local, make_clip};
+use crate::process::Local;
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const PARENT: &str = "b7ad6b7169203331";
@@ -54,16 +54,8 @@ async fn a_trace_goes_on_in_another_process_hours_later() {
     let local = Local::start(&["--without-processor", "--hurry", "20", "--encoder-speed", "0.5"]);
     let mut first = local.serve(&settings);
     local.subscribed().await;
-    let folder = tempfile::tempdir().unwrap();
-    let clip = folder.path().join("clip.mp4");
-    make_clip(&clip);
-    local.upload("inbox/clip.mp4", std::fs::read(clip).unwrap());
-    let data = json!({
-        "inputs": [{"blobUri": local.blob("inbox", "inbox/clip.mp4")}],
-        "outputContainer": local.blob("proxy", "show-17"),
-        "transformName": "H264SingleBitrateSD",
-        "operationContext": {"traced": 1, "~traceparent": format!("00-{TRACE}-{PARENT}-01")},
-    });
+    let context = json!({"traced": 1, "~traceparent": format!("00-{TRACE}-{PARENT}-01")});
+    let data = local.clip_to_encode(&context);
     local.publish("1", "request.encode.mediaservicesv3.create", &data).await;
     local.answered("response.encode.mediaservicesv3.dispatched").await;
     first.signal("TERM");

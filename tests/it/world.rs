@@ -137,6 +137,7 @@ impl World {
             key_vault: "vault".to_owned(),
             media_accounts: REGIONS.map(|(region, account)| (region.to_owned(), account.to_owned())).to_vec(),
             keep: Keep::Memory,
+            media_folder: None,
             copy_pace: CopyPace { bytes_per_second: NonZeroU64::MAX, minimum: options.copy_takes },
             rehydration: Rehydration {
                 standard: Duration::from_secs(15 * 3600),

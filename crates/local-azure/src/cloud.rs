@@ -2,6 +2,7 @@
 //! port: that is for whoever runs it.
 
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::blob_storage::{self, AccountSettings, BlobStorage, CopyPace, Keep, OpenError, Rehydration};
@@ -10,7 +11,9 @@ use crate::event_grid::{self, EventGrid, RetrySchedule};
 use crate::faults::Faults;
 use crate::ids::Ids;
 use crate::key_vault::{self, KeyVault};
-use crate::media_services::{self, Encoder, MediaServices, RegionSettings, StreamingSettings};
+use crate::media_services::{
+    self, Encoder, MediaServices, RegionSettings, StreamingSettings, UnusableFolder,
+};
 use crate::storage_management::{self, StorageManagement};
 use crate::webhook::Webhooks;
 
@@ -48,6 +51,9 @@ pub struct CloudSettings {
     pub media_accounts: Vec<(String, String)>,
     /// Where blobs live.
     pub keep: Keep,
+    /// Where Media Services keep their accounts; in memory if nowhere. The jobs that are found there wait for
+    /// [`MediaServices::resume`].
+    pub media_folder: Option<PathBuf>,
     /// How long copies take.
     pub copy_pace: CopyPace,
     /// How long rehydration takes.
@@ -60,6 +66,17 @@ pub struct CloudSettings {
     pub jobs_at_once: usize,
     /// Whether bearer tokens are looked into.
     pub strict_auth: bool,
+}
+
+/// Why a cloud was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum CloudError {
+    /// Blob Storage cannot begin.
+    #[error(transparent)]
+    Storage(#[from] OpenError),
+    /// Media Services cannot begin.
+    #[error(transparent)]
+    Media(#[from] UnusableFolder),
 }
 
 /// How each service misbehaves on request.
@@ -96,8 +113,8 @@ impl Cloud {
     /// Puts a cloud together. Must be called within a tokio runtime.
     ///
     /// # Errors
-    /// When the storage folder cannot be used, or a storage account's name is none.
-    pub fn new(settings: CloudSettings) -> Result<Self, OpenError> {
+    /// When a folder cannot be used, or a storage account's name is none.
+    pub fn new(settings: CloudSettings) -> Result<Self, CloudError> {
         let regions = settings.media_accounts.iter().map(|_| Faults::default()).collect();
         let faults = CloudFaults { regions, ..CloudFaults::default() };
         let event_grid = EventGrid::new(event_grid::Settings {
@@ -176,8 +193,9 @@ impl Cloud {
             faults: faults.media.clone(),
             endpoint: settings.media_url,
             streaming: settings.streaming,
+            folder: settings.media_folder,
             strict_auth: settings.strict_auth,
-        });
+        })?;
         Ok(Self { event_grid, blob_storage, media_services, key_vault, faults })
     }
 }

@@ -1,9 +1,12 @@
 //! What one service may ask of another inside the local cloud. Not a wire format: outsiders use HTTP.
 
+use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use url::Url;
 
@@ -26,6 +29,42 @@ pub struct PlatformEvent {
 pub trait EventSink: Send + Sync {
     /// Takes an event for delivery. Never waits and never fails: the platform keeps what it was given.
     fn raise(&self, event: PlatformEvent);
+
+    /// The same, and lets go of the receipt once the event is settled: delivered, dead-lettered or given up for each
+    /// subscription that wanted it. Without more, an event is settled as soon as it is taken.
+    fn raise_with_receipt(&self, event: PlatformEvent, receipt: Receipt) {
+        self.raise(event);
+        drop(receipt);
+    }
+}
+
+/// Says that an event is settled, when the last clone goes.
+#[derive(Clone)]
+pub struct Receipt {
+    _told: Arc<Told>,
+}
+
+struct Told(Option<Box<dyn FnOnce() + Send + Sync>>);
+
+impl Receipt {
+    /// A receipt that calls this, once. Whoever lets go of it may hold locks: the call waits for none of the cloud's.
+    pub fn new(told: impl FnOnce() + Send + Sync + 'static) -> Self {
+        Self { _told: Arc::new(Told(Some(Box::new(told)))) }
+    }
+}
+
+impl fmt::Debug for Receipt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Receipt")
+    }
+}
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        if let Some(told) = self.0.take() {
+            told();
+        }
+    }
 }
 
 /// Why a blob could not be read or written from inside.
@@ -93,7 +132,7 @@ pub trait BlobFiles: Send + Sync {
 }
 
 /// A blob inside the cloud.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BlobPlace {
     /// The storage account.
     pub account: String,
@@ -104,7 +143,7 @@ pub struct BlobPlace {
 }
 
 /// What a container URL allows, in the words of `listContainerSas`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub enum ContainerPermission {
     /// Reads and lists.
     Read,

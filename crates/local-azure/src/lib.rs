@@ -20,4 +20,5 @@ pub mod tls;
 pub mod webhook;
 
 mod body;
+mod documents;
 mod tokens;

@@ -13,7 +13,6 @@ use std::{fs, io};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
 
 use super::blob::{Blob, Container, Entry};
@@ -21,6 +20,7 @@ use super::content::{ContentFile, Part, Shelf};
 use super::path::{BlobPath, ContainerPath};
 use super::settings::OpenError;
 use super::stamp::Stamps;
+use crate::documents::file_name;
 
 const CONTAINER_RECORD: &str = "container.json";
 
@@ -82,7 +82,7 @@ impl Folder {
         present: impl FnOnce() -> Option<Entry>,
     ) -> io::Result<()> {
         let _turn = self.turn.lock().await;
-        let (folder, name) = (self.container(&path.container), record_name(&path.name));
+        let (folder, name) = (self.container(&path.container), file_name(&path.name));
         match present().filter(|entry| entry.blob.is_some()) {
             Some(entry) => replace(&folder, &name, &EntryRecord::new(&path.name, &entry)).await,
             None => remove_if_there(tokio::fs::remove_file(folder.join(name)).await),
@@ -115,13 +115,6 @@ impl Folder {
         }
         Ok(())
     }
-}
-
-/// Blob names are longer than file names may be, and hold characters these may not.
-fn record_name(blob: &str) -> String {
-    let hash = Sha256::digest(blob);
-    let hex: String = hash[..16].iter().map(|byte| format!("{byte:02x}")).collect();
-    hex + ".json"
 }
 
 async fn replace(folder: &Path, name: &str, record: &impl Serialize) -> io::Result<()> {

@@ -49,7 +49,7 @@ use self::subscription::plan::Plan;
 use self::subscription::{Consent, Subscription};
 use self::topic::{Access, Topic};
 use crate::arm::{ArmError, resource_id};
-use crate::inside::{BlobFiles, EventSink, PlatformEvent};
+use crate::inside::{BlobFiles, EventSink, PlatformEvent, Receipt};
 
 /// Documented: characters of an event subscription's name.
 const SUBSCRIPTION_NAME_CHARS: std::ops::RangeInclusive<usize> = 3..=64;
@@ -258,6 +258,14 @@ impl EventGrid {
         subscription.inspect(|subscription| subscription.mailbox().add_fault(fault, times)).is_some()
     }
 
+    fn take_up(&self, event: PlatformEvent, receipt: Option<&Receipt>) {
+        let Some(topic) = self.0.topics.by_id(&event.topic) else { return };
+        let settings = self.settings();
+        let now = settings.clock.now();
+        let event = event_grid_schema::from_platform(event, &topic.id, settings.ids.guid(), now);
+        topic.receive(&[Arc::new(event)], receipt, now);
+    }
+
     fn settings(&self) -> &Settings {
         &self.0.outside.settings
     }
@@ -319,11 +327,11 @@ impl EventGrid {
 /// Events of resources nobody subscribed to are nobody's.
 impl EventSink for EventGrid {
     fn raise(&self, event: PlatformEvent) {
-        let Some(topic) = self.0.topics.by_id(&event.topic) else { return };
-        let settings = self.settings();
-        let now = settings.clock.now();
-        let event = event_grid_schema::from_platform(event, &topic.id, settings.ids.guid(), now);
-        topic.receive(&[Arc::new(event)], now);
+        self.take_up(event, None);
+    }
+
+    fn raise_with_receipt(&self, event: PlatformEvent, receipt: Receipt) {
+        self.take_up(event, Some(&receipt));
     }
 }
 

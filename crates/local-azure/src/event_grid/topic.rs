@@ -11,6 +11,7 @@ use super::history::History;
 use super::subscription::Subscription;
 use super::subscription::filter::Inspected;
 use crate::arm::ArmError;
+use crate::inside::Receipt;
 
 /// Documented: event subscriptions per topic.
 const SUBSCRIPTIONS_MAX: usize = 500;
@@ -56,12 +57,13 @@ impl Topic {
         self.published.load(Ordering::Relaxed)
     }
 
-    /// Takes events: remembers them and offers them to every subscription. From here on they are "persisted".
-    pub fn receive(&self, events: &[Arc<Event>], now: OffsetDateTime) {
+    /// Takes events: remembers them and offers them to every subscription. From here on they are "persisted". Who wants
+    /// one of them holds the receipt until it is settled.
+    pub fn receive(&self, events: &[Arc<Event>], receipt: Option<&Receipt>, now: OffsetDateTime) {
         self.published.fetch_add(events.len() as u64, Ordering::Relaxed);
         self.history.add(events);
         let inspected = events.iter().map(Inspected::new).collect::<Vec<_>>();
-        self.subscriptions(now).iter().for_each(|subscription| subscription.offer(&inspected, now));
+        self.subscriptions(now).iter().for_each(|subscription| subscription.offer(&inspected, receipt, now));
     }
 
     /// The subscriptions there are. Those past their expiration time end here.

@@ -1,14 +1,16 @@
 //! One region's Media Services account: what it holds, and what it may touch. Its resources explain themselves.
 
-use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use uuid::Uuid;
 
 use super::assets::Asset;
-use super::jobs::{Job, JobKey, Queue};
+use super::jobs::{self, Job, JobEvent, JobKey, Queue};
+use super::keeping::{Changes, Document, Folder, Keeping, Kept, Records, Settled, Unraised, UnusableFolder};
 use super::publication::Publication;
 use super::settings::{Encoder, RegionSettings, Settings, StreamingSettings};
 use super::transforms::Transform;
@@ -17,13 +19,15 @@ use crate::clock::Clock;
 use crate::faults::Faults;
 use crate::ids::Ids;
 use crate::inside::BlobLinks;
-use crate::inside::{BlobFiles, EventSink, PlatformEvent};
+use crate::inside::{BlobFiles, EventSink, PlatformEvent, Receipt};
 
 /// One region's account.
 pub(super) struct Account {
     id: String,
     pub settings: RegionSettings,
     pub environment: Environment,
+    /// `None` for an account that goes with its process.
+    pub keeping: Option<Keeping>,
     holdings: Mutex<Holdings>,
 }
 
@@ -40,23 +44,27 @@ pub(super) struct Environment {
     pub streaming: StreamingSettings,
     pub tasks: TaskTracker,
     pub stop: CancellationToken,
+    /// Tells this process from earlier ones.
+    pub process: Uuid,
 }
 
 /// What an account holds, by folded names.
 pub(super) struct Holdings {
-    pub assets: BTreeMap<String, Asset>,
-    pub transforms: BTreeMap<String, Transform>,
-    pub jobs: BTreeMap<JobKey, Job>,
+    pub assets: Records<String, Asset>,
+    pub transforms: Records<String, Transform>,
+    pub jobs: Records<JobKey, Job>,
     pub queue: Queue,
     pub publication: Publication,
+    /// Events that wait until their jobs are written.
+    pub unraised: Vec<Unraised>,
 }
 
-/// An account for each region.
+/// An account for each region, with what earlier processes kept of it, and the files that could not be read.
 pub(super) fn of_regions(
     settings: Settings,
     tasks: &TaskTracker,
     stop: &CancellationToken,
-) -> Vec<Arc<Account>> {
+) -> Result<(Vec<Arc<Account>>, Vec<PathBuf>), UnusableFolder> {
     let environment = Environment {
         clock: settings.clock,
         ids: settings.ids,
@@ -68,26 +76,61 @@ pub(super) fn of_regions(
         streaming: settings.streaming,
         tasks: tasks.clone(),
         stop: stop.clone(),
+        process: Uuid::new_v4(),
     };
-    let account = |region: RegionSettings| {
+    let mut set_aside = Vec::new();
+    let mut account = |region: RegionSettings| {
         let kind = "Microsoft.Media/mediaservices";
         let id = resource_id(&settings.subscription, &settings.resource_group, kind, &region.account);
         let environment = environment.clone();
-        let holdings = Mutex::new(Holdings::new(environment.clock.now()));
-        Arc::new(Account { id, settings: region, environment, holdings })
+        let mut holdings = Holdings::new(environment.clock.now());
+        let folder = settings.folder.as_ref().map(|folder| Folder::new(folder.join(&region.account)));
+        let keeping = folder.map(|folder| holdings.keep(folder, &mut set_aside)).transpose()?;
+        Ok(Arc::new(Account { id, settings: region, environment, keeping, holdings: Mutex::new(holdings) }))
     };
-    settings.regions.into_iter().map(account).collect()
+    let accounts = settings.regions.into_iter().map(&mut account).collect::<Result<_, _>>()?;
+    Ok((accounts, set_aside))
 }
 
 impl Holdings {
     fn new(now: OffsetDateTime) -> Self {
         Self {
-            assets: BTreeMap::new(),
-            transforms: BTreeMap::new(),
-            jobs: BTreeMap::new(),
+            assets: Records::new("assets"),
+            transforms: Records::new("transforms"),
+            jobs: Records::new("jobs"),
             queue: Queue::default(),
             publication: Publication::new(now),
+            unraised: Vec::new(),
         }
+    }
+
+    /// Takes up what is in the folder, where everything that changes from now on is written.
+    fn keep(&mut self, folder: Folder, set_aside: &mut Vec<PathBuf>) -> Result<Keeping, UnusableFolder> {
+        let changes = Arc::new(Changes::new());
+        self.records().try_for_each(|records| records.keep(&folder, &changes, set_aside))?;
+        jobs::hold(self);
+        Ok(Keeping { folder, changes })
+    }
+
+    /// The documents of what changed since this was last asked.
+    pub fn take_changed(&mut self) -> Vec<Document> {
+        self.records().flat_map(Kept::take_changed).collect()
+    }
+
+    /// Takes settled events off the outboxes of their jobs, as far as those are still there.
+    pub fn forget_settled(&mut self, settled: &[Settled]) {
+        for place in settled {
+            if self.jobs.get(&place.key).is_some_and(|job| job.number == place.job)
+                && let Some(job) = self.jobs.get_mut(&place.key)
+            {
+                job.custody.outbox.forget(place.event);
+            }
+        }
+    }
+
+    fn records(&mut self) -> impl Iterator<Item = &mut dyn Kept> {
+        let own: [&mut dyn Kept; 3] = [&mut self.assets, &mut self.transforms, &mut self.jobs];
+        own.into_iter().chain(self.publication.records())
     }
 }
 
@@ -124,19 +167,24 @@ impl Account {
         format!("{}{}/{path}", self.environment.endpoint, self.id)
     }
 
-    pub fn raise(
-        &self,
-        subject: String,
-        event_type: &'static str,
-        data_version: &'static str,
-        data: serde_json::Value,
-    ) {
-        self.environment.events.raise(PlatformEvent {
+    /// Waits until all that was changed so far is on disk, if it is to be there. False when that takes too long.
+    pub async fn is_written(&self) -> bool {
+        let Some(keeping) = &self.keeping else { return true };
+        keeping.changes.are_written().await
+    }
+
+    /// Tells the account's subscribers something about a job.
+    pub fn raise(&self, subject: String, event: JobEvent, receipt: Option<Receipt>) {
+        let event = PlatformEvent {
             topic: self.id.clone(),
             subject,
-            event_type,
-            data_version,
-            data,
-        });
+            event_type: event.event_type.name(),
+            data_version: jobs::DATA_VERSION,
+            data: event.data,
+        };
+        match receipt {
+            Some(receipt) => self.environment.events.raise_with_receipt(event, receipt),
+            None => self.environment.events.raise(event),
+        }
     }
 }

@@ -20,7 +20,7 @@ const ASSETS_MAX: usize = 100_000;
 const SAS_LIFE_MAX: Duration = Duration::hours(24);
 
 /// A name for a container.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Asset {
     pub name: String,
     pub id: Uuid,

@@ -11,6 +11,7 @@ mod assets;
 mod ffmpeg;
 mod iso_duration;
 mod jobs;
+mod keeping;
 mod listing;
 mod presets;
 mod publication;
@@ -22,6 +23,7 @@ mod streaming;
 mod transforms;
 mod unoffered;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,6 +39,7 @@ use streaming::Streaming;
 
 pub use ffmpeg::Ffmpeg;
 pub use jobs::{JobError, JobErrorCategory, JobErrorCode, JobErrorDetail, JobRetry};
+pub use keeping::UnusableFolder;
 pub use scripted::{Script, Scripted, ScriptedOutput};
 pub use settings::{Encoder, RegionSettings, Settings, StreamingSettings};
 
@@ -56,21 +59,56 @@ struct Inner {
     ids: Ids,
     tasks: TaskTracker,
     stop: CancellationToken,
-    _stop_on_drop: DropGuard,
+    /// Those who write down what the others do, and so end after them.
+    writers: TaskTracker,
+    stop_writers: CancellationToken,
+    set_aside: Vec<PathBuf>,
+    _stop_on_drop: [DropGuard; 2],
 }
 
 impl MediaServices {
-    /// Accounts without assets, transforms or jobs.
-    #[must_use]
-    pub fn new(settings: Settings) -> Self {
+    /// Accounts without assets, transforms or jobs, or with those that an earlier process kept. Must be called within a
+    /// tokio runtime.
+    ///
+    /// # Errors
+    /// When the folder to keep the accounts in cannot be used. A single document that cannot be read is set aside.
+    pub fn new(settings: Settings) -> Result<Self, UnusableFolder> {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let (writers, stop_writers) = (TaskTracker::new(), CancellationToken::new());
         let admission =
             Admission::new(settings.clock.clone(), settings.subscription.clone(), settings.strict_auth);
         let (faults, ids) = (settings.faults.clone(), settings.ids.clone());
-        let accounts = account::of_regions(settings, &tasks, &stop);
-        let streaming = Streaming::new(&accounts);
-        let _stop_on_drop = stop.clone().drop_guard();
-        Self(Arc::new(Inner { accounts, admission, streaming, faults, ids, tasks, stop, _stop_on_drop }))
+        let (accounts, set_aside) = account::of_regions(settings, &tasks, &stop)?;
+        for account in &accounts {
+            writers.spawn(keeping::write(Arc::clone(account), stop_writers.clone()));
+        }
+        Ok(Self(Arc::new(Inner {
+            streaming: Streaming::new(&accounts),
+            _stop_on_drop: [stop.clone().drop_guard(), stop_writers.clone().drop_guard()],
+            accounts,
+            admission,
+            faults,
+            ids,
+            tasks,
+            stop,
+            writers,
+            stop_writers,
+            set_aside,
+        })))
+    }
+
+    /// Goes on with the jobs that an earlier process left, and raises the events that it may not have delivered. Until
+    /// then those jobs wait: whoever is to hear of them has to be subscribed first.
+    pub async fn resume(&self) {
+        for account in self.accounts() {
+            jobs::resume(account).await;
+        }
+    }
+
+    /// The documents of an earlier process that could not be read, and where they were put.
+    #[must_use]
+    pub fn set_aside(&self) -> &[PathBuf] {
+        &self.0.set_aside
     }
 
     /// The service as a function from request to response, for all accounts.
@@ -97,13 +135,22 @@ impl MediaServices {
         self.0.admission.api_key()
     }
 
-    /// Stops running encoders and waits until they are gone. Jobs keep their state.
+    /// Stops running encoders and waits until they are gone. Jobs keep their state, and what is kept is written.
     pub async fn shutdown(&self) {
         self.0.stop.cancel();
         self.0.tasks.close();
         if tokio::time::timeout(SHUTDOWN_MAX, self.0.tasks.wait()).await.is_err() {
             tracing::warn!("an encoder did not stop in time");
         }
+        for account in self.accounts() {
+            jobs::release(account);
+            if !account.is_written().await {
+                tracing::error!(account = account.name(), "what changed last is not written");
+            }
+        }
+        self.0.stop_writers.cancel();
+        self.0.writers.close();
+        self.0.writers.wait().await;
     }
 
     fn accounts(&self) -> &[Arc<Account>] {

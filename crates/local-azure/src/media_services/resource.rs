@@ -1,7 +1,7 @@
 //! What every resource has in common: its name, its envelope, its times. Not what is inside.
 
 use http::StatusCode;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use time::macros::format_description;
 use time::{OffsetDateTime, UtcOffset};
 
@@ -35,9 +35,11 @@ struct SystemData {
 }
 
 /// When a resource was made and last changed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Times {
+    #[serde(with = "time::serde::rfc3339")]
     pub created: OffsetDateTime,
+    #[serde(with = "time::serde::rfc3339")]
     pub last_modified: OffsetDateTime,
 }
 

@@ -88,7 +88,13 @@ async fn in_account(State(account): State<Arc<Account>>, request: Request) -> An
         return Err(refusal.into());
     }
     let target = target(&segments).ok_or_else(|| unknown_type(&segments))?;
-    route(&account, &target, &call).await
+    let answer = route(&account, &target, &call).await?;
+    // What is promised is on disk.
+    if call.method != Method::GET && !account.is_written().await {
+        let message = "The change was made and is not written yet.";
+        return Err(ArmError::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", message).into());
+    }
+    Ok(answer)
 }
 
 async fn route(account: &Arc<Account>, target: &Target<'_>, call: &Call) -> Answer {

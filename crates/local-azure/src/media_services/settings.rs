@@ -38,6 +38,9 @@ pub struct Settings {
     pub endpoint: String,
     /// Where and within which limits assets are streamed.
     pub streaming: StreamingSettings,
+    /// Where the accounts keep what they hold, each in a folder of its own, for a later process to take up; in memory if
+    /// nowhere. One process at a time: whoever starts it sees to that.
+    pub folder: Option<PathBuf>,
     /// Takes only tokens that `POST /auth/token` gave out, instead of any bearer token.
     pub strict_auth: bool,
 }

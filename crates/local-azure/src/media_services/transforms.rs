@@ -16,7 +16,7 @@ const TRANSFORMS_MAX: usize = 100;
 const OUTPUTS_MAX: usize = 20;
 
 /// A recipe: one preset for each output of a job.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Transform {
     pub name: String,
     pub times: Times,

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::faults::DeliveryFault;
 use crate::event_grid::event::Event;
 use crate::event_grid::subscription::plan::BatchLimits;
+use crate::inside::Receipt;
 
 /// Events one subscription may hold, waiting or under way. The service promises none; this is about two hours of a
 /// slow trickle or 20 s of a custom topic's 5,000 events/s.
@@ -44,6 +45,8 @@ pub(crate) struct Pending {
     pub attempts: u32,
     /// How the last one ended, and when it was made.
     pub last: Option<(&'static str, OffsetDateTime)>,
+    /// Held until the event is settled.
+    _receipt: Option<Receipt>,
 }
 
 /// An event that is to be dead-lettered.
@@ -72,7 +75,7 @@ pub(crate) struct Mailbox {
 
 impl Mailbox {
     /// Takes a matching event for delivery at once, unless too much waits already.
-    pub fn accept(&mut self, event: &Arc<Event>, now: Instant) {
+    pub fn accept(&mut self, event: &Arc<Event>, receipt: Option<&Receipt>, now: Instant) {
         self.counts.matched += 1;
         let bytes = event.text().len();
         if self.held_events == EVENTS_MAX || self.held_bytes + bytes > BYTES_MAX {
@@ -81,7 +84,8 @@ impl Mailbox {
         }
         self.held_events += 1;
         self.held_bytes += bytes;
-        self.wait(Pending { event: Arc::clone(event), attempts: 0, last: None }, now);
+        let event = Arc::clone(event);
+        self.wait(Pending { event, attempts: 0, last: None, _receipt: receipt.cloned() }, now);
     }
 
     /// Takes an event back until `due`.
@@ -212,11 +216,11 @@ mod tests {
         let (text, time) = (vec![b' '; 1024 * 1024].into(), OffsetDateTime::UNIX_EPOCH);
         let event = Arc::new(Event::new(InputSchema::EventGridSchema, envelope, text, time));
         let (mut mailbox, now) = (Mailbox::default(), Instant::now());
-        (0..300).for_each(|_| mailbox.accept(&event, now));
+        (0..300).for_each(|_| mailbox.accept(&event, None, now));
         assert_eq!((mailbox.counts().waiting, mailbox.counts().dropped), (256, 44));
         let batch = mailbox.take_batch(BatchLimits { events_max: 1, bytes_preferred: 0 }, now);
         mailbox.deliver(&batch);
-        mailbox.accept(&event, now);
+        mailbox.accept(&event, None, now);
         assert_eq!((mailbox.counts().waiting, mailbox.counts().dropped), (256, 44));
     }
 }

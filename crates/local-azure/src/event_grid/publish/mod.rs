@@ -74,7 +74,7 @@ async fn publish(
 ) -> Result<Response, Problem> {
     check_credentials(grid, topic, parts)?;
     let events = read(grid, topic, parts, body).await?;
-    topic.receive(&events, grid.settings().clock.now());
+    topic.receive(&events, None, grid.settings().clock.now());
     Ok(StatusCode::OK.into_response())
 }
 

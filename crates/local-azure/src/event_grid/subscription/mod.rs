@@ -18,6 +18,7 @@ use uuid::Uuid;
 use self::filter::Inspected;
 use self::plan::Plan;
 use crate::event_grid::delivery::mailbox::Mailbox;
+use crate::inside::Receipt;
 
 /// How long a validation URL may wait for its visitor.
 const MANUAL_VALIDATION_MAX: Duration = Duration::minutes(10);
@@ -116,7 +117,7 @@ impl Subscription {
     }
 
     /// Takes the events it wants.
-    pub fn offer(&self, events: &[Inspected<'_>], now: OffsetDateTime) {
+    pub fn offer(&self, events: &[Inspected<'_>], receipt: Option<&Receipt>, now: OffsetDateTime) {
         if self.provisioning(now) != Provisioning::Succeeded {
             return;
         }
@@ -127,7 +128,7 @@ impl Subscription {
         }
         let due = Instant::now();
         let mut mailbox = self.mailbox();
-        wanted.into_iter().for_each(|event| mailbox.accept(event.event, due));
+        wanted.into_iter().for_each(|event| mailbox.accept(event.event, receipt, due));
         drop(mailbox);
         self.bell.notify_one();
     }

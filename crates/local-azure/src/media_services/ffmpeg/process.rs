@@ -63,10 +63,16 @@ pub(in crate::media_services) async fn run(
         .process_group(0)
         .spawn()
         .map_err(|error| not_started(&error.kind().to_string()))?;
-    let _lifeline = child.stdin.take();
+    let lifeline = child.stdin.take();
     let stdout = child.stdout.take().expect("standard output is piped");
     let stderr = child.stderr.take().expect("standard error is piped");
-    let speaking = async { tokio::join!(child.wait(), read_lines(stdout, on_line), read_end(stderr)) };
+    let waiting = async {
+        let status = child.wait().await;
+        // Without its shell the program is not supervised any more, and is to end too.
+        drop(lifeline);
+        status
+    };
+    let speaking = async { tokio::join!(waiting, read_lines(stdout, on_line), read_end(stderr)) };
     let (status, (), complaints) = tokio::time::timeout(time_max, speaking)
         .await
         .map_err(|_| service_error(format!("The encoder did not end within {} s.", time_max.as_secs())))?;
@@ -142,17 +148,46 @@ mod tests {
 
     #[tokio::test]
     async fn a_program_that_is_not_wanted_any_more_is_killed() {
-        let folder = std::env::temp_dir().join(format!("local-azure-process-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        let alive = folder.join("alive");
-        let script = format!("while true; do date > '{}'; sleep 0.05; done", alive.display());
-        let (ended, _) = sh(&script, Duration::from_millis(300)).await;
+        let sign = SignOfLife::new("unwanted");
+        let (ended, _) = sh(&sign.script(), Duration::from_millis(300)).await;
         assert_eq!(ended.unwrap_err().code, JobErrorCode::ServiceError);
+        sign.ceases().await;
+    }
+
+    #[tokio::test]
+    async fn a_program_whose_supervisor_is_killed_is_killed_too() {
+        let sign = SignOfLife::new("unsupervised");
+        let script = format!("echo $PPID; {}", sign.script());
+        let kill_supervisor = |line: &str| {
+            let killed = std::process::Command::new("kill").args(["-9", line]).status();
+            assert!(killed.unwrap().success());
+        };
+        let arguments = ["-c", &script].map(OsString::from);
         let started = Instant::now();
-        while std::fs::remove_file(&alive).is_ok() {
-            assert!(started.elapsed() < Duration::from_secs(3), "the program still runs");
-            tokio::time::sleep(Duration::from_millis(200)).await;
+        let ended = run(Path::new("sh"), &arguments, SOON, kill_supervisor).await;
+        assert_eq!(ended.unwrap().code, 137);
+        assert!(started.elapsed() < Duration::from_secs(3));
+        sign.ceases().await;
+    }
+
+    /// A file that a program writes as long as it runs.
+    struct SignOfLife(std::path::PathBuf);
+
+    impl SignOfLife {
+        fn new(name: &str) -> Self {
+            Self(std::env::temp_dir().join(format!("local-azure-{name}-{}", std::process::id())))
         }
-        std::fs::remove_dir_all(&folder).unwrap();
+
+        fn script(&self) -> String {
+            format!("while true; do date > '{}'; sleep 0.05; done", self.0.display())
+        }
+
+        async fn ceases(&self) {
+            let started = Instant::now();
+            while std::fs::remove_file(&self.0).is_ok() {
+                assert!(started.elapsed() < Duration::from_secs(3), "the program still runs");
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+        }
     }
 }

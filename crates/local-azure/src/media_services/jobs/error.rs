@@ -1,9 +1,9 @@
 //! Why a job ended in an error, in the dialect's codes. Not why a request was refused: that is an ARM error.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A job output's `error`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{code:?}: {message}")]
 pub struct JobError {
     /// What went wrong.
@@ -19,7 +19,7 @@ pub struct JobError {
 }
 
 /// One more thing to know about an error.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobErrorDetail {
     /// What kind of detail it is.
     pub code: String,
@@ -28,7 +28,7 @@ pub struct JobErrorDetail {
 }
 
 /// The dialect's error codes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum JobErrorCode {
     /// The service failed.
     ServiceError,
@@ -51,7 +51,7 @@ pub enum JobErrorCode {
 }
 
 /// What an error has to do with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum JobErrorCategory {
     /// The service.
     Service,
@@ -66,7 +66,7 @@ pub enum JobErrorCategory {
 }
 
 /// Whether it is worth trying again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum JobRetry {
     /// The same job would fail again.
     DoNotRetry,

@@ -1,5 +1,6 @@
 //! Jobs: what they are asked, what they are, how they run. Not what an encoder does to a file.
 
+mod custody;
 mod error;
 mod events;
 mod fetch;
@@ -7,6 +8,7 @@ mod handlers;
 mod input;
 mod queue;
 mod request;
+mod resume;
 mod run;
 mod transitions;
 mod upload;
@@ -22,11 +24,14 @@ use super::listing::{Listed, Property};
 use super::presets::PresetText;
 use super::resource::{Times, folded, timestamp};
 
+use custody::Custody;
 pub use error::{JobError, JobErrorCategory, JobErrorCode, JobErrorDetail, JobRetry};
+pub(super) use events::{DATA_VERSION, JobEvent};
 pub(super) use fetch::{FetchedFile, SourceClip, Sources};
 pub(super) use handlers::{cancel, create, delete, get, list, update};
 pub(super) use input::JobInput;
 pub(super) use queue::Queue;
+pub(super) use resume::{hold, release, resume};
 pub(super) use upload::{Content, OutputFile};
 pub(super) use workspace::Workspace;
 
@@ -34,7 +39,7 @@ pub(super) use workspace::Workspace;
 pub(super) const JOB_OUTPUT_ASSET: &str = "#Microsoft.Media.JobOutputAsset";
 
 /// Where a job or one of its outputs stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum JobState {
     Queued,
     Scheduled,
@@ -63,13 +68,15 @@ pub(super) enum OnError {
 }
 
 /// A job's key: the names of its transform and of itself, as they are compared.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct JobKey {
     pub transform: String,
     pub job: String,
 }
 
 /// A job.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct Job {
     pub name: String,
     /// The transform's name as it was spelt when the job was made.
@@ -81,15 +88,21 @@ pub(super) struct Job {
     pub outputs: Vec<JobOutput>,
     pub state: JobState,
     pub times: Times,
+    #[serde(with = "time::serde::rfc3339::option")]
     pub started: Option<OffsetDateTime>,
+    #[serde(with = "time::serde::rfc3339::option")]
     pub ended: Option<OffsetDateTime>,
     /// The how-manieth job of the account it is: earlier jobs come first.
     pub number: u64,
+    pub custody: Custody,
     /// Cancelled when the job is to stop.
+    #[serde(skip)]
     pub stop: CancellationToken,
 }
 
 /// One output of a job, which is one run of the encoder.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct JobOutput {
     pub asset: String,
     pub label: String,
@@ -100,10 +113,13 @@ pub(super) struct JobOutput {
     pub priority: Priority,
     pub state: JobState,
     pub progress: u8,
+    #[serde(with = "time::serde::rfc3339::option")]
     pub started: Option<OffsetDateTime>,
+    #[serde(with = "time::serde::rfc3339::option")]
     pub ended: Option<OffsetDateTime>,
     pub error: Option<JobError>,
     /// The progress last told in an event, and when.
+    #[serde(skip)]
     pub told: Option<(u8, OffsetDateTime)>,
 }
 

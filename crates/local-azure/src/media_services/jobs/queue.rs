@@ -8,7 +8,8 @@ use time::OffsetDateTime;
 
 use super::events::{self, JobEvent};
 use super::{Job, JobKey, Priority, run};
-use crate::media_services::account::Account;
+use crate::media_services::account::{Account, Holdings};
+use crate::media_services::keeping::{Settled, Unraised};
 
 /// More waiting jobs are refused with 429: a caller that submits faster than that should hear of it.
 pub(super) const QUEUED_MAX: usize = 500;
@@ -32,8 +33,13 @@ impl Queue {
         self.numbered
     }
 
+    /// Has new jobs come after the one with this number.
+    pub fn go_on_after(&mut self, number: u64) {
+        self.numbered = self.numbered.max(number + 1);
+    }
+
     pub fn add(&mut self, key: JobKey, job: &Job) {
-        self.numbered = self.numbered.max(job.number + 1);
+        self.go_on_after(job.number);
         self.waiting.insert((Reverse(job.priority), job.number, key));
     }
 
@@ -80,8 +86,8 @@ async fn run_and_make_room(account: Arc<Account>, key: JobKey) {
     dispatch(&account);
 }
 
-/// Changes a job and tells the account's subscribers. Events are raised before anybody else can change the job, so
-/// that they come in the order of the changes.
+/// Changes a job and tells the account's subscribers, in the order of the changes: before anybody else can change the
+/// job, or, where the job is kept, as soon as it is written.
 pub(super) fn change<R>(
     account: &Account,
     key: &JobKey,
@@ -89,12 +95,22 @@ pub(super) fn change<R>(
 ) -> Option<R> {
     let now = account.now();
     let mut holdings = account.holdings();
-    let job = holdings.jobs.get_mut(key)?;
+    let Holdings { jobs, unraised, .. } = &mut *holdings;
+    let job = jobs.get_mut(key)?;
     let mut events = Vec::new();
     let result = act(job, now, &mut events);
     let subject = events::subject(job);
-    for event in events {
-        account.raise(subject.clone(), event.event_type, events::DATA_VERSION, event.data);
+    match account.keeping {
+        None => events.into_iter().for_each(|event| account.raise(subject.clone(), event, None)),
+        Some(_) => unraised.extend(events.into_iter().filter_map(|event| post(key, job, &subject, event))),
     }
     Some(result)
+}
+
+/// Puts an event into its job's outbox. `None` when it is not to be raised before the outbox as a whole is.
+fn post(key: &JobKey, job: &mut Job, subject: &str, event: JobEvent) -> Option<Unraised> {
+    let outbox = &mut job.custody.outbox;
+    let posted = event.is_kept().then(|| outbox.post(&event));
+    let posted = posted.map(|event| Settled { key: key.clone(), job: job.number, event });
+    (!outbox.is_held).then(|| Unraised { subject: subject.to_owned(), event, posted })
 }

@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
 
 use super::input::{AssetInput, Clip, ClipInput, ClipTime, HttpInput, JobInput};
-use super::{JOB_OUTPUT_ASSET, Job, JobOutput, JobState, Priority};
+use super::{Custody, JOB_OUTPUT_ASSET, Job, JobOutput, JobState, Priority};
 use crate::arm::ArmError;
 use crate::media_services::account::Holdings;
 use crate::media_services::answer::given;
@@ -87,6 +87,7 @@ impl JobRequest {
             started: None,
             ended: None,
             number,
+            custody: Custody::default(),
             stop: CancellationToken::new(),
         }
     }

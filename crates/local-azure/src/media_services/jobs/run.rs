@@ -3,14 +3,13 @@
 //! Outputs are made one after the other, the most urgent first, each by its own run of the encoder: one that fails
 //! leaves the others alone if the transform says so (`onError`).
 
-use std::cmp::Reverse;
 use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt as _;
 use tokio_util::sync::CancellationToken;
 
 use super::queue::change;
-use super::upload::{Unfinished, container_of, upload};
+use super::upload::{container_of, discard, upload};
 use super::workspace::Workspace;
 use super::{Job, JobError, JobErrorCode, JobInput, JobKey, fetch};
 use crate::media_services::account::Account;
@@ -32,22 +31,28 @@ struct Task {
 
 /// Runs a waiting job until it has ended, one way or another.
 pub(super) async fn run(account: &Account, key: &JobKey) {
-    let task = change(account, key, |job, now, events| job.schedule(now, events).then(|| Task::of(job, key)));
-    let Some(task) = task.flatten() else { return };
-    let (unfinished, blobs) = (Unfinished::default(), &*account.environment.blobs);
+    let process = account.environment.process;
+    let schedule =
+        |job: &mut Job, now, events: &mut _| job.schedule(process, now, events).then(|| Task::of(job, key));
+    let Some(task) = change(account, key, schedule).flatten() else { return };
     let bench = Bench::of(account);
-    let work = AssertUnwindSafe(work(account, &task, &bench, &unfinished)).catch_unwind();
+    let work = AssertUnwindSafe(work(account, &task, &bench)).catch_unwind();
+    // What nothing should be able to cause still has to end the job.
     if let Some(Err(_)) = task.stop.run_until_cancelled(work).await {
-        fail_all(account, &task);
+        tracing::error!(transform = key.transform, job = key.job, "the encoder panicked");
+        let error = JobError::new(JobErrorCode::ServiceError, "The encoder failed.");
+        change(account, key, |job, now, events| job.fail(&error, now, events));
     }
-    unfinished.discard(blobs).await;
+    discard(account, key).await;
     if let Bench::Ffmpeg(_, workspace) = &bench {
         workspace.remove().await;
     }
     change(account, key, Job::end_canceling);
 }
 
-async fn work(account: &Account, task: &Task, bench: &Bench<'_>, unfinished: &Unfinished) {
+async fn work(account: &Account, task: &Task, bench: &Bench<'_>) {
+    // An attempt that is not on disk would not be counted; a disk that does not answer will make itself felt.
+    account.is_written().await;
     bench.wait_for_place(account, task).await;
     let mut media = None;
     for &index in &task.order {
@@ -56,14 +61,11 @@ async fn work(account: &Account, task: &Task, bench: &Bench<'_>, unfinished: &Un
         {
             continue;
         }
-        let outcome = make(account, task, bench, index, &mut media, unfinished).await;
+        let outcome = make(account, task, bench, index, &mut media).await;
         if outcome.is_err() {
-            unfinished.discard(&*account.environment.blobs).await;
+            discard(account, &task.key).await;
         }
-        let end = |job: &mut Job, now, events: &mut _| job.end_output(index, outcome, now, events);
-        if change(account, &task.key, end) == Some(true) {
-            unfinished.keep();
-        }
+        change(account, &task.key, |job, now, events| job.end_output(index, outcome, now, events));
     }
 }
 
@@ -74,7 +76,6 @@ async fn make(
     bench: &Bench<'_>,
     index: usize,
     media: &mut Option<Result<Media, JobError>>,
-    unfinished: &Unfinished,
 ) -> Result<(), JobError> {
     let (asset, preset) = &task.outputs[index];
     container_of(account, asset).await?;
@@ -95,7 +96,7 @@ async fn make(
             scripted.encode(&task.scripted_output(account, index), &report).await?
         }
     };
-    upload(account, asset, files, unfinished).await
+    upload(account, &task.key, asset, files).await
 }
 
 async fn fetch_media(
@@ -107,18 +108,6 @@ async fn fetch_media(
     let found = fetch::find(account, &task.input).await?;
     let fetched = fetch::download(account, found, workspace).await?;
     ffmpeg.examine(fetched).await
-}
-
-/// What nothing should be able to cause still has to end the job.
-fn fail_all(account: &Account, task: &Task) {
-    tracing::error!(transform = task.key.transform, job = task.key.job, "the encoder panicked");
-    for &index in &task.order {
-        change(account, &task.key, |job, now, events| {
-            let error = JobError::new(JobErrorCode::ServiceError, "The encoder failed.");
-            job.start_output(index, now, events);
-            job.end_output(index, Err(error), now, events)
-        });
-    }
 }
 
 /// The encoder, with room to work.
@@ -147,13 +136,11 @@ impl<'a> Bench<'a> {
 
 impl Task {
     fn of(job: &Job, key: &JobKey) -> Self {
-        let mut order = (0..job.outputs.len()).collect::<Vec<_>>();
-        order.sort_by_key(|&index| Reverse(job.outputs[index].priority));
         Self {
             key: key.clone(),
             input: job.input.clone(),
             outputs: job.outputs.iter().map(|o| (o.asset.clone(), o.preset.clone())).collect(),
-            order,
+            order: job.order(),
             stop: job.stop.clone(),
         }
     }

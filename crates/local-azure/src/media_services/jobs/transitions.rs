@@ -2,10 +2,14 @@
 //!
 //! Outputs move before their job does, so that a job's final event is the last word about it.
 
-use time::{Duration, OffsetDateTime};
+use std::cmp::Reverse;
 
+use time::{Duration, OffsetDateTime};
+use uuid::Uuid;
+
+use super::custody::ATTEMPTS_MAX;
 use super::events::{JobEvent, job_changed, output_changed, output_progressed};
-use super::{Job, JobError, JobState, OnError};
+use super::{Job, JobError, JobErrorCode, JobState, OnError};
 
 /// `JobOutputProgress` is told when progress has risen by this much, or when this time has passed.
 const TOLD_STEP_PERCENT: u8 = 5;
@@ -14,14 +18,30 @@ const TOLD_AFTER: Duration = Duration::seconds(30);
 const UNFINISHED_PERCENT_MAX: u8 = 99;
 
 impl Job {
-    /// The job has a place at the encoder. False when it is no longer queued.
-    pub fn schedule(&mut self, now: OffsetDateTime, events: &mut Vec<JobEvent>) -> bool {
-        if self.state != JobState::Queued {
+    /// The job has a place at this process's encoder. False when it does not wait for one any more. What another process
+    /// began is begun anew, except for outputs that it ended.
+    pub fn schedule(&mut self, process: Uuid, now: OffsetDateTime, events: &mut Vec<JobEvent>) -> bool {
+        if !self.waits() {
             return false;
+        }
+        self.custody.begin(process, now);
+        for output in self.outputs.iter_mut().filter(|output| !output.state.is_final()) {
+            output.progress = 0;
         }
         self.outputs_enter(JobState::Scheduled, now, events);
         self.enter(JobState::Scheduled, now, events);
         true
+    }
+
+    /// The job's process has ended, and another one has it now. True when the job waits for its turn.
+    pub fn take_up(&mut self, now: OffsetDateTime, events: &mut Vec<JobEvent>) -> bool {
+        let was_lost = self.custody.lease.take().is_some();
+        self.end_canceling(now, events);
+        if was_lost && self.custody.attempt >= ATTEMPTS_MAX {
+            let message = format!("The encoder was lost {ATTEMPTS_MAX} times while it worked on the job.");
+            self.fail(&JobError::new(JobErrorCode::ServiceError, message), now, events);
+        }
+        self.waits()
     }
 
     /// Work on an output begins. False when it is not to be worked on any more.
@@ -38,6 +58,7 @@ impl Job {
 
     /// An output is so far.
     pub fn progress(&mut self, index: usize, percent: u8, now: OffsetDateTime, events: &mut Vec<JobEvent>) {
+        self.custody.renew(now);
         let output = &mut self.outputs[index];
         if output.state != JobState::Processing {
             return;
@@ -66,6 +87,7 @@ impl Job {
         match outcome {
             Ok(()) => {
                 self.outputs[index].progress = 100;
+                self.custody.unfinished.clear();
                 self.output_enters(index, JobState::Finished, now, events);
             }
             Err(error) => {
@@ -82,6 +104,21 @@ impl Job {
         true
     }
 
+    /// Ends the job with this error for each output that has not ended.
+    pub fn fail(&mut self, error: &JobError, now: OffsetDateTime, events: &mut Vec<JobEvent>) {
+        for index in self.order() {
+            self.start_output(index, now, events);
+            self.end_output(index, Err(error.clone()), now, events);
+        }
+    }
+
+    /// In which order outputs are made: the most urgent first.
+    pub fn order(&self) -> Vec<usize> {
+        let mut order = (0..self.outputs.len()).collect::<Vec<_>>();
+        order.sort_by_key(|&index| Reverse(self.outputs[index].priority));
+        order
+    }
+
     /// Somebody wants the job to stop. False when it has already ended.
     pub fn ask_to_cancel(&mut self, now: OffsetDateTime, events: &mut Vec<JobEvent>) -> bool {
         if self.state.is_final() {
@@ -90,11 +127,11 @@ impl Job {
         if self.state == JobState::Canceling {
             return true;
         }
-        let was_queued = self.state == JobState::Queued;
+        let waits = self.waits();
         self.outputs_enter(JobState::Canceling, now, events);
         self.enter(JobState::Canceling, now, events);
         self.stop.cancel();
-        if was_queued {
+        if waits {
             self.end_canceling(now, events);
         }
         true
@@ -108,6 +145,12 @@ impl Job {
         }
     }
 
+    /// Whether nobody works on the job, though somebody is to.
+    fn waits(&self) -> bool {
+        let is_open = matches!(self.state, JobState::Queued | JobState::Scheduled | JobState::Processing);
+        is_open && self.custody.lease.is_none()
+    }
+
     /// A job's state does not tell of failed outputs whose transform says `ContinueJob`.
     fn verdict(&self) -> JobState {
         let fatal = |output: &super::JobOutput| {
@@ -118,10 +161,16 @@ impl Job {
 
     fn enter(&mut self, state: JobState, now: OffsetDateTime, events: &mut Vec<JobEvent>) {
         let previous = std::mem::replace(&mut self.state, state);
+        if previous == state {
+            return;
+        }
         self.times.last_modified = now;
         match state {
-            JobState::Processing => self.started = Some(now),
-            state if state.is_final() => self.ended = Some(now),
+            JobState::Processing => self.started = self.started.or(Some(now)),
+            state if state.is_final() => {
+                self.ended = Some(now);
+                self.custody.lease = None;
+            }
             _ => {}
         }
         events.extend(job_changed(self, previous));
@@ -145,6 +194,9 @@ impl Job {
     ) {
         let output = &mut self.outputs[index];
         let previous = std::mem::replace(&mut output.state, state);
+        if previous == state {
+            return;
+        }
         match state {
             JobState::Processing => output.started = Some(now),
             state if state.is_final() => output.ended = Some(now),

@@ -1,13 +1,13 @@
 //! Brings what an encoder made into the output container, or takes it away again. Not what it is.
 
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 
-use super::{JobError, JobErrorCode};
+use super::queue::change;
+use super::{JobError, JobErrorCode, JobKey};
+use crate::inside::BlobFileError;
 use crate::inside::BlobPlace;
-use crate::inside::{BlobFileError, BlobFiles};
 use crate::media_services::account::Account;
 use crate::media_services::resource::folded;
 
@@ -27,43 +27,38 @@ pub(crate) enum Content {
     Bytes(Bytes),
 }
 
-/// Blobs that count for nothing until their output is finished.
-#[derive(Default)]
-pub(super) struct Unfinished(Mutex<Vec<BlobPlace>>);
-
-impl Unfinished {
-    /// The output is finished: its blobs stay.
-    pub fn keep(&self) {
-        self.places().clear();
+/// Takes away what a job has written for an output that will not be finished.
+pub(super) async fn discard(account: &Account, key: &JobKey) {
+    let unfinished = account.holdings().jobs.get(key).map(|job| job.custody.unfinished.clone());
+    let places = unfinished.unwrap_or_default();
+    if places.is_empty() {
+        return;
     }
-
-    /// The output will not be finished: its blobs go.
-    pub async fn discard(&self, blobs: &dyn BlobFiles) {
-        let places = std::mem::take(&mut *self.places());
-        for place in places {
-            if let Err(error) = blobs.remove(&place.account, &place.container, &place.blob).await {
-                tracing::warn!(%error, "a partial output stays");
-            }
+    for place in &places {
+        let removed = account.environment.blobs.remove(&place.account, &place.container, &place.blob).await;
+        if let Err(error) = removed {
+            tracing::warn!(%error, "a partial output stays");
         }
     }
-
-    fn places(&self) -> std::sync::MutexGuard<'_, Vec<BlobPlace>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+    change(account, key, |job, _, _| job.custody.unfinished.clear());
 }
 
-/// Writes files into an asset's container.
+/// Writes files into an asset's container. Whoever takes up the job from here on knows which.
 pub(super) async fn upload(
     account: &Account,
+    key: &JobKey,
     asset: &str,
     files: Vec<OutputFile>,
-    unfinished: &Unfinished,
 ) -> Result<(), JobError> {
     let (storage, container) = container_of(account, asset).await?;
     let blobs = &account.environment.blobs;
     for OutputFile { name, content, content_type } in files {
         let place = BlobPlace { account: storage.clone(), container: container.clone(), blob: name.clone() };
-        unfinished.places().push(place);
+        change(account, key, |job, _, _| job.custody.unfinished.push(place));
+        if !account.is_written().await {
+            let message = "The service's disk does not answer.";
+            return Err(JobError::new(JobErrorCode::ServiceTransientError, message));
+        }
         let written = match content {
             Content::File(path) => {
                 blobs.write_from_file(&storage, &container, &name, &path, content_type).await

@@ -16,7 +16,9 @@ use crate::media_services::resource::{Envelope, Times, check_name, folded, quota
 /// As many as there may be of streaming policies; the dialect names no limit.
 const POLICIES_MAX: usize = 100;
 
-/// A content key policy. Its secrets are shown only on request, so that there is no `Debug` here.
+/// A content key policy. Its secrets are shown only on request, so that there is no `Debug` here; it is serialized with
+/// them, only for the account's folder.
+#[derive(Serialize, Deserialize)]
 pub(in crate::media_services) struct ContentKeyPolicy {
     pub name: String,
     id: Uuid,

@@ -14,15 +14,15 @@ use crate::ids::Ids;
 const KEY_BYTES: usize = 16;
 
 /// What a key is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(in crate::media_services) enum KeyKind {
     EnvelopeEncryption,
     CommonEncryptionCenc,
     CommonEncryptionCbcs,
 }
 
-/// A content key. It has no `Debug`, so that it is never logged.
-#[derive(Clone, PartialEq, Eq)]
+/// A content key. It has no `Debug`, so that it is never logged, and is serialized only for the account's folder.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::media_services) struct ContentKey {
     pub id: Uuid,
     pub kind: KeyKind,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use http::StatusCode;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::arm::ArmError;
@@ -16,7 +16,7 @@ use crate::media_services::resource::{Times, folded, timestamp};
 const DEFAULT: &str = "default";
 
 /// A streaming endpoint.
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(in crate::media_services) struct Endpoint {
     pub name: String,
     pub is_running: bool,

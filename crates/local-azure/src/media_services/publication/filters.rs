@@ -15,7 +15,7 @@ const FILTERS_MAX: usize = 100;
 const TIMESCALE_DEFAULT: i64 = 10_000_000;
 
 /// A filter, of an asset or of the account.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(in crate::media_services) struct Filter {
     pub name: String,
     pub times: Times,

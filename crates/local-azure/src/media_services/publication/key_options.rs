@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -15,7 +15,9 @@ const SECRETS: [&str; 4] = ["keyValue", "ask", "fairPlayPfx", "fairPlayPfxPasswo
 /// An HMAC key shorter than this protects nothing; the dialect's own samples have 40 bytes.
 const VERIFICATION_KEY_BYTES_MIN: usize = 16;
 
-/// An option: what kind of key, for whom.
+/// An option: what kind of key, for whom. It is serialized with its secrets.
+#[derive(Deserialize)]
+#[serde(try_from = "Value")]
 pub(in crate::media_services) struct KeyOption {
     /// As it was given, with its id.
     text: Value,
@@ -104,6 +106,22 @@ pub(in crate::media_services) struct RequiredClaim {
 struct Parts {
     configuration: KeyConfiguration,
     restriction: KeyRestriction,
+}
+
+impl Serialize for KeyOption {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.text.serialize(serializer)
+    }
+}
+
+/// An option that was read before.
+impl TryFrom<Value> for KeyOption {
+    type Error = serde_json::Error;
+
+    fn try_from(text: Value) -> Result<Self, serde_json::Error> {
+        let parts = Parts::deserialize(&text)?;
+        Ok(Self { text, configuration: parts.configuration, restriction: parts.restriction })
+    }
 }
 
 impl KeyOption {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http::StatusCode;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -22,8 +22,8 @@ use crate::media_services::resource::{Envelope, Times, check_name, folded, quota
 /// "Quotas and limits": locators per asset.
 const LOCATORS_MAX: usize = 100;
 
-/// A streaming locator.
-#[derive(Clone)]
+/// A streaming locator. It holds keys, and so is serialized only for the account's folder.
+#[derive(Clone, Serialize, Deserialize)]
 pub(in crate::media_services) struct Locator {
     pub name: String,
     pub id: Uuid,
@@ -33,10 +33,13 @@ pub(in crate::media_services) struct Locator {
     pub default_content_key_policy: Option<String>,
     /// Filters of the asset or the account that apply to all of its streams.
     pub filters: Vec<String>,
+    #[serde(with = "time::serde::rfc3339::option")]
     pub start: Option<OffsetDateTime>,
+    #[serde(with = "time::serde::rfc3339::option")]
     pub end: Option<OffsetDateTime>,
     pub alternative_media_id: Option<String>,
     pub keys: Vec<ContentKey>,
+    #[serde(with = "time::serde::rfc3339")]
     pub created: OffsetDateTime,
 }
 

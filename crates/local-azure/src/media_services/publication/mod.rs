@@ -14,10 +14,9 @@ mod paths;
 mod routes;
 mod streaming_policies;
 
-use std::collections::BTreeMap;
-
 use time::OffsetDateTime;
 
+use super::keeping::{Kept, Records};
 pub(super) use content_key_policies::ContentKeyPolicy;
 pub(super) use content_keys::{ContentKey, KeyKind};
 pub(super) use drm::{Drm, acquisition_url};
@@ -37,12 +36,12 @@ pub(super) use streaming_policies::{Encryption, Protocols, Rules};
 /// What an account has for publication, by folded names.
 pub(super) struct Publication {
     /// By asset and name.
-    pub asset_filters: BTreeMap<(String, String), Filter>,
-    pub account_filters: BTreeMap<String, Filter>,
-    pub streaming_policies: BTreeMap<String, StreamingPolicy>,
-    pub content_key_policies: BTreeMap<String, ContentKeyPolicy>,
-    pub locators: BTreeMap<String, Locator>,
-    pub endpoints: BTreeMap<String, Endpoint>,
+    pub asset_filters: Records<(String, String), Filter>,
+    pub account_filters: Records<String, Filter>,
+    pub streaming_policies: Records<String, StreamingPolicy>,
+    pub content_key_policies: Records<String, ContentKeyPolicy>,
+    pub locators: Records<String, Locator>,
+    pub endpoints: Records<String, Endpoint>,
 }
 
 impl Publication {
@@ -50,13 +49,28 @@ impl Publication {
     /// runs.
     pub fn new(now: OffsetDateTime) -> Self {
         Self {
-            asset_filters: BTreeMap::new(),
-            account_filters: BTreeMap::new(),
-            streaming_policies: streaming_policies::predefined(now),
-            content_key_policies: BTreeMap::new(),
-            locators: BTreeMap::new(),
-            endpoints: endpoints::from_the_start(now),
+            asset_filters: Records::new("asset-filters"),
+            account_filters: Records::new("account-filters"),
+            streaming_policies: Records::starting_with(
+                "streaming-policies",
+                streaming_policies::predefined(now),
+            ),
+            content_key_policies: Records::new("content-key-policies"),
+            locators: Records::new("locators"),
+            endpoints: Records::starting_with("endpoints", endpoints::from_the_start(now)),
         }
+    }
+
+    /// All records, for those who write them.
+    pub fn records(&mut self) -> [&mut dyn Kept; 6] {
+        [
+            &mut self.asset_filters,
+            &mut self.account_filters,
+            &mut self.streaming_policies,
+            &mut self.content_key_policies,
+            &mut self.locators,
+            &mut self.endpoints,
+        ]
     }
 
     /// Forgets what belongs to an asset: its filters and its locators, as the service does when the asset goes.

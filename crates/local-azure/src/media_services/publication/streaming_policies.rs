@@ -20,9 +20,10 @@ const POLICIES_MAX: usize = 100;
 const PREDEFINED: &str = "Predefined_";
 
 /// A streaming policy.
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(in crate::media_services) struct StreamingPolicy {
     pub name: String,
+    #[serde(with = "time::serde::rfc3339")]
     pub created: OffsetDateTime,
     pub rules: Rules,
 }

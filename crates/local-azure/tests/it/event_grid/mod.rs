@@ -10,6 +10,7 @@ mod filters;
 mod handshake;
 mod management;
 mod publish;
+mod receipts;
 mod retry;
 mod stage;
 mod watch;

@@ -129,9 +129,14 @@ async fn a_running_encoder_tells_its_progress_and_stops_when_cancelled() {
         assert!(begun.elapsed() < Duration::from_secs(20), "no progress");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+    assert!(!world.encoders().is_empty());
     let asked = Instant::now();
     assert_eq!(world.post("transforms/t/jobs/j/cancelJob", Value::Null).await.0, StatusCode::OK);
     assert_eq!(world.ended("transforms/t/jobs/j").await["state"], "Canceled");
+    while !world.encoders().is_empty() {
+        assert!(asked.elapsed() < Duration::from_secs(3), "{:?} still encode", world.encoders());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     assert!(asked.elapsed() < Duration::from_secs(3), "{:?}", asked.elapsed());
     assert_eq!(world.storage.names("output"), [""; 0]);
     assert_eq!(world.scratch_files(), [""; 0]);

@@ -32,6 +32,11 @@ fn world(pace: Option<f64>, options: &Options) -> World {
     World::new(encoder, options)
 }
 
+/// A world whose accounts outlive their process.
+pub fn kept_studio() -> World {
+    world(None, &Options { is_kept: true, ..Options::default() })
+}
+
 /// A world that keeps so many bytes of packaged media.
 pub fn studio_with_cache(bytes: u64) -> World {
     world(None, &Options { cache_bytes_max: bytes, ..Options::default() })

@@ -14,7 +14,7 @@ use http_body_util::BodyExt as _;
 use local_azure::clock::Clock;
 use local_azure::faults::Faults;
 use local_azure::ids::Ids;
-use local_azure::inside::{BlobFile, BlobFileError, BlobFiles, EventSink, PlatformEvent};
+use local_azure::inside::{BlobFile, BlobFileError, BlobFiles};
 use local_azure::inside::{BlobLinks, BlobPlace, ContainerPermission};
 use local_azure::media_services::{
     Encoder, MediaServices, RegionSettings, Script, Scripted, ScriptedOutput, Settings, StreamingSettings,
@@ -24,6 +24,8 @@ use time::OffsetDateTime;
 use time::macros::datetime;
 use tower::ServiceExt as _;
 use url::Url;
+
+use super::subscriber::Events;
 
 pub const WEST: &str =
     "/subscriptions/sub/resourceGroups/media/providers/Microsoft.Media/mediaServices/amswest";
@@ -38,16 +40,22 @@ pub struct World {
     pub storage: Arc<Storage>,
     pub events: Arc<Events>,
     pub west_faults: Faults,
+    clock: Clock,
+    encoder: Encoder,
+    options: Options,
     scratch: Scratch,
 }
 
 /// How a world differs from the usual one.
+#[derive(Clone)]
 pub struct Options {
     pub jobs_at_once: usize,
     pub strict_auth: bool,
     pub cache_bytes_max: u64,
     pub packager: Option<PathBuf>,
     pub licence_url: Option<String>,
+    /// Whether accounts are kept in a folder.
+    pub is_kept: bool,
 }
 
 impl Default for Options {
@@ -58,6 +66,7 @@ impl Default for Options {
             cache_bytes_max: 1_000_000_000,
             packager: None,
             licence_url: None,
+            is_kept: false,
         }
     }
 }
@@ -80,7 +89,23 @@ impl World {
     pub fn new(encoder: impl FnOnce(&Path) -> Encoder, options: &Options) -> Self {
         let scratch = Scratch::new();
         let storage = Arc::new(Storage { root: scratch.0.join("blobs"), ..Storage::default() });
-        let (events, west_faults) = (Arc::new(Events::default()), Faults::default());
+        let mut world = Self {
+            service: None,
+            storage,
+            events: Arc::default(),
+            west_faults: Faults::default(),
+            clock: Clock::starting_at(BEGINNING),
+            encoder: encoder(&scratch.0),
+            options: options.clone(),
+            scratch,
+        };
+        world.start();
+        world
+    }
+
+    /// Starts the service, as a process does that finds what an earlier one kept.
+    pub fn start(&mut self) {
+        let options = &self.options;
         let region = |region: &str, account: &str, faults: &Faults| RegionSettings {
             region: region.to_owned(),
             account: account.to_owned(),
@@ -89,18 +114,18 @@ impl World {
             faults: faults.clone(),
         };
         let service = MediaServices::new(Settings {
-            clock: Clock::starting_at(BEGINNING),
+            clock: self.clock.clone(),
             ids: Ids::seeded(7),
-            events: events.clone(),
-            blobs: storage.clone(),
+            events: self.events.clone(),
+            blobs: self.storage.clone(),
             links: Arc::new(Links),
             subscription: "sub".to_owned(),
             resource_group: "media".to_owned(),
             regions: vec![
-                region("westeurope", "amswest", &west_faults),
+                region("westeurope", "amswest", &self.west_faults),
                 region("northeurope", "amsnorth", &Faults::default()),
             ],
-            encoder: encoder(&scratch.0),
+            encoder: self.encoder.clone(),
             faults: Faults::default(),
             endpoint: "https://media.local".to_owned(),
             streaming: StreamingSettings {
@@ -109,9 +134,25 @@ impl World {
                 licence_url: options.licence_url.clone(),
                 ..StreamingSettings::at("https://stream.local")
             },
+            folder: options.is_kept.then(|| self.kept()),
             strict_auth: options.strict_auth,
-        });
-        Self { service: Some(service), storage, events, west_faults, scratch }
+        })
+        .unwrap();
+        self.service = Some(service);
+    }
+
+    /// Where accounts are kept.
+    pub fn kept(&self) -> PathBuf {
+        self.scratch.0.join("kept")
+    }
+
+    /// Kills the service, and starts another one.
+    pub async fn restart(&mut self) {
+        self.drop_service();
+        // What the dead one had in hand is let go of before its heir looks.
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        self.start();
+        self.service().resume().await;
     }
 
     pub fn service(&self) -> &MediaServices {
@@ -129,6 +170,18 @@ impl World {
         let files =
             folders.flatten().flat_map(|folder| std::fs::read_dir(folder.path()).into_iter().flatten());
         files.flatten().map(|file| file.file_name().into_string().unwrap()).collect()
+    }
+
+    /// The ids of all processes that name the encoder's folder.
+    pub fn encoders(&self) -> Vec<u32> {
+        let folder = self.scratch.0.to_string_lossy().into_owned();
+        let processes = std::fs::read_dir("/proc").unwrap().flatten();
+        let ids = processes.filter_map(|process| process.file_name().to_str()?.parse::<u32>().ok());
+        let names_it = |id: &u32| {
+            let words = std::fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
+            String::from_utf8_lossy(&words).contains(&folder)
+        };
+        ids.filter(names_it).collect()
     }
 
     /// The folders of all packaged presentations.
@@ -262,35 +315,14 @@ pub fn built_in(name: &str) -> Value {
     json!({"@odata.type": "#Microsoft.Media.BuiltInStandardEncoderPreset", "presetName": name})
 }
 
-/// Hears all events.
-#[derive(Default)]
-pub struct Events(Mutex<Vec<PlatformEvent>>);
-
-impl EventSink for Events {
-    fn raise(&self, event: PlatformEvent) {
-        self.0.lock().unwrap().push(event);
-    }
-}
-
-impl Events {
-    /// All events so far, which are then forgotten.
-    pub fn take(&self) -> Vec<PlatformEvent> {
-        std::mem::take(&mut *self.0.lock().unwrap())
-    }
-
-    /// The types of all events so far without `Microsoft.Media.`, which are then forgotten.
-    pub fn take_types(&self) -> Vec<&'static str> {
-        let types = self.take().into_iter().map(|event| event.event_type);
-        types.map(|event_type| event_type.strip_prefix("Microsoft.Media.").unwrap_or(event_type)).collect()
-    }
-}
-
 /// A folder for each container.
 #[derive(Default)]
 pub struct Storage {
     root: PathBuf,
     /// Blobs (or containers) whose writing fails.
     pub broken: Mutex<BTreeSet<String>>,
+    /// Blobs whose writing never ends.
+    pub stuck: Mutex<BTreeSet<String>>,
 }
 
 impl Storage {
@@ -393,6 +425,10 @@ impl BlobFiles for Storage {
         _content_type: &str,
     ) -> Result<(), BlobFileError> {
         self.check(blob)?;
+        let is_stuck = self.stuck.lock().unwrap().contains(blob);
+        if is_stuck {
+            std::future::pending::<()>().await;
+        }
         let to = self.path(account, container).join(blob);
         std::fs::write(to, content).map_err(|_| BlobFileError::NotFound(container.to_owned()))
     }

@@ -66,6 +66,7 @@ fn cloud(is_strict: bool) -> Cloud {
         key_vault: "vault01".to_owned(),
         media_accounts: Vec::new(),
         keep: Keep::Memory,
+        media_folder: None,
         copy_pace: CopyPace { bytes_per_second: NonZeroU64::MAX, minimum: Duration::ZERO },
         rehydration: Rehydration { standard: Duration::ZERO, high: Duration::ZERO },
         schedule: RetrySchedule::documented(),

@@ -1,0 +1,253 @@
+//! What an account leaves on disk: documents of all that it holds, and events that are not settled.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use http::StatusCode;
+use local_azure::inside::PlatformEvent;
+use local_azure::media_services::{Script, ScriptedOutput};
+use serde_json::{Value, json};
+
+use super::streaming::{Origin, clear, play, published};
+use super::studio::kept_studio;
+use super::world::{Options, World, job_body, script};
+
+/// A job of that world.
+pub const J: &str = "transforms/t/jobs/j";
+
+/// A world whose accounts outlive their process, with what jobs need.
+pub async fn kept_with(script_of: impl Fn(&ScriptedOutput<'_>) -> Script + Send + Sync + 'static) -> World {
+    let world = World::scripted_with(&Options { is_kept: true, ..Options::default() }, script_of);
+    world.ready().await;
+    world
+}
+
+pub async fn kept() -> World {
+    kept_with(|_| script()).await
+}
+
+pub async fn pass(seconds: u64) {
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+}
+
+/// Event types without `Microsoft.Media.`, umbrella events left out.
+pub fn told(events: &[PlatformEvent]) -> Vec<&str> {
+    let types = events.iter().map(|event| event.event_type.trim_start_matches("Microsoft.Media."));
+    types.filter(|name| !name.ends_with("StateChange")).collect()
+}
+
+/// The files of all documents of a kind.
+fn documents(world: &World, kind: &str) -> Vec<PathBuf> {
+    documents_in(&world.kept().join("amswest").join(kind))
+}
+
+fn documents_in(folder: &Path) -> Vec<PathBuf> {
+    let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    files.filter(|file| file.extension().is_some_and(|extension| extension == "json")).collect()
+}
+
+/// The only job's document.
+pub fn job_document(world: &World) -> Value {
+    job_document_in(&world.kept())
+}
+
+fn job_document_in(kept: &Path) -> Value {
+    let files = documents_in(&kept.join("amswest/jobs"));
+    assert_eq!(files.len(), 1);
+    serde_json::from_slice::<Value>(&std::fs::read(&files[0]).unwrap()).unwrap()["record"].take()
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_that_an_account_holds_outlives_its_process() {
+    let mut world = kept().await;
+    let configuration = json!({"@odata.type": "#Microsoft.Media.ContentKeyPolicyClearKeyConfiguration"});
+    let restriction = json!({
+        "@odata.type": "#Microsoft.Media.ContentKeyPolicyTokenRestriction",
+        "issuer": "i", "audience": "a", "restrictionTokenType": "Jwt",
+        "primaryVerificationKey": {
+            "@odata.type": "#Microsoft.Media.ContentKeyPolicySymmetricTokenKey",
+            "keyValue": "MDEyMzQ1Njc4OWFiY2RlZg==",
+        },
+    });
+    let filter = json!({
+        "presentationTimeRange": {"startTimestamp": 10, "endTimestamp": 20, "timescale": 1},
+        "tracks": [{"trackSelections": [{"property": "Type", "value": "Audio", "operation": "Equal"}]}],
+    });
+    let key = json!({"defaultKey": {"label": "l", "policyName": "k"}});
+    let envelope = json!({
+        "enabledProtocols": {"download": false, "dash": false, "hls": true, "smoothStreaming": false},
+        "contentKeys": key,
+    });
+    let made = [
+        (
+            "contentKeyPolicies/k",
+            json!({"options": [{"configuration": configuration, "restriction": restriction}]}),
+        ),
+        ("streamingPolicies/p", json!({"envelopeEncryption": envelope})),
+        ("accountFilters/f", filter.clone()),
+        ("assets/output/assetFilters/g", filter),
+        (
+            "streamingLocators/l",
+            json!({"assetName": "output", "streamingPolicyName": "p", "filters": ["f", "g"],
+                   "startTime": "2024-01-10T10:00:00+02:00"}),
+        ),
+        (J, job_body()["properties"].clone()),
+        ("assets/gone", json!({})),
+    ];
+    for (path, properties) in &made {
+        let (status, answer) = world.put(path, json!({"properties": properties})).await;
+        assert_eq!(status, StatusCode::CREATED, "{path}: {answer}");
+    }
+    assert_eq!(world.post("streamingEndpoints/default/stop", Value::Null).await.0, StatusCode::OK);
+    assert_eq!(world.delete("assets/gone").await, StatusCode::OK);
+    pass(60).await;
+    let everything = async |world: &World| {
+        let mut shown = Vec::new();
+        for path in [
+            "assets",
+            "transforms",
+            "transforms/t/jobs",
+            "contentKeyPolicies",
+            "streamingPolicies/p",
+            "accountFilters",
+            "assets/output/assetFilters",
+            "streamingLocators",
+            "streamingEndpoints/default",
+        ] {
+            shown.push(world.get(path).await);
+        }
+        shown.push(world.post("contentKeyPolicies/k/getPolicyPropertiesWithSecrets", Value::Null).await);
+        shown.push(world.post("streamingLocators/l/listContentKeys", Value::Null).await);
+        shown
+    };
+    let before = everything(&world).await;
+    assert!(before.iter().all(|(status, _)| *status == StatusCode::OK), "{before:?}");
+    world.restart().await;
+    let mut after = everything(&world).await;
+    // The endpoint that is there from the start has been there since another start.
+    after[8].1["properties"]["created"] = before[8].1["properties"]["created"].clone();
+    assert_eq!(after, before);
+    assert_eq!(world.put(J, job_body()).await.0, StatusCode::CONFLICT);
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_their_owner_reads_documents() {
+    let world = kept().await;
+    world.put(J, job_body()).await;
+    for kind in ["assets", "transforms", "jobs"] {
+        let files = documents(&world, kind);
+        assert!(!files.is_empty(), "{kind}");
+        for file in files {
+            let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+            assert_eq!((mode(&file), mode(file.parent().unwrap())), (0o600, 0o700));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_document_that_cannot_be_read_is_set_aside_and_the_others_are_there() {
+    let mut world = kept().await;
+    let torn = documents(&world, "assets").remove(0);
+    std::fs::write(&torn, r#"{"key":"inp"#).unwrap();
+    std::fs::write(torn.with_extension("new"), "never finished").unwrap();
+    world.restart().await;
+    assert_eq!(world.service().set_aside(), [torn.with_extension("unreadable")]);
+    assert!(!torn.exists() && !torn.with_extension("new").exists());
+    let (_, assets) = world.get("assets").await;
+    assert_eq!(assets["value"].as_array().unwrap().len(), 1);
+    assert_eq!(world.state("transforms/t").await, "", "the transform is there, and is no job");
+    assert_eq!(world.get("transforms/t").await.0, StatusCode::OK);
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_that_were_not_settled_are_raised_again_once_somebody_can_hear_them() {
+    let mut world = kept().await;
+    world.events.is_owed.store(true, Ordering::Relaxed);
+    world.put(J, job_body()).await;
+    pass(60).await;
+    let first = world.events.take();
+    assert!(told(&first).contains(&"JobOutputProgress"));
+    world.drop_service();
+    pass(1).await;
+    world.start();
+    pass(60).await;
+    assert_eq!(told(&world.events.take()), [""; 0], "nobody is subscribed yet");
+    world.events.is_owed.store(false, Ordering::Relaxed);
+    world.service().resume().await;
+    pass(1).await;
+    let again = world.events.take();
+    let kept = first.iter().filter(|event| event.event_type != "Microsoft.Media.JobOutputProgress");
+    let described = |event: &PlatformEvent| (event.subject.clone(), event.event_type, event.data.clone());
+    assert_eq!(again.iter().map(described).collect::<Vec<_>>(), kept.map(described).collect::<Vec<_>>());
+    world.restart().await;
+    pass(1).await;
+    assert_eq!(told(&world.events.take()), [""; 0], "settled events are over");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_is_on_disk_with_the_state_it_tells_of_before_anybody_hears_it() {
+    let world = kept().await;
+    let ((saw, seen), kept_in) = (mpsc::channel(), world.kept());
+    *world.events.look.lock().unwrap() = Some(Box::new(move |event| {
+        if event.subject.ends_with("/jobs/j") && event.event_type == "Microsoft.Media.JobFinished" {
+            let job = job_document_in(&kept_in);
+            let kept = job["custody"]["outbox"]["events"].as_array().unwrap().clone();
+            let is_kept = kept.iter().any(|kept| kept["event"]["eventType"] == event.event_type);
+            saw.send((job["state"].as_str().unwrap().to_owned(), is_kept)).unwrap();
+        }
+    }));
+    world.put(J, job_body()).await;
+    pass(60).await;
+    assert_eq!(seen.try_iter().collect::<Vec<_>>(), [("Finished".to_owned(), true)]);
+    assert_eq!(job_document(&world)["custody"]["outbox"]["events"], json!([]), "settled since");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_receipt_for_a_job_that_is_gone_is_none_for_a_later_one_of_its_name() {
+    let mut world = kept().await;
+    world.events.is_owed.store(true, Ordering::Relaxed);
+    world.put(J, job_body()).await;
+    pass(60).await;
+    assert_eq!(world.delete(J).await, StatusCode::OK);
+    world.put(J, job_body()).await;
+    pass(60).await;
+    world.events.settle_half();
+    pass(1).await;
+    world.events.take();
+    world.restart().await;
+    pass(1).await;
+    let finished =
+        world.events.take().into_iter().filter(|event| event.event_type == "Microsoft.Media.JobFinished");
+    assert_eq!(finished.count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_written_is_not_promised_and_is_written_later() {
+    let mut world = kept().await;
+    let folder = world.kept().join("amswest/assets");
+    let moved = world.kept().join("moved");
+    std::fs::rename(&folder, &moved).unwrap();
+    let (status, answer) = world.put("assets/new", json!({})).await;
+    assert_eq!(
+        (status, &answer["error"]["code"]),
+        (StatusCode::INTERNAL_SERVER_ERROR, &json!("InternalServerError"))
+    );
+    std::fs::rename(&moved, &folder).unwrap();
+    pass(2).await;
+    assert_eq!(world.put("assets/new", json!({})).await.0, StatusCode::OK);
+    world.restart().await;
+    assert_eq!(world.get("assets/new").await.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn what_was_published_plays_after_a_kill() {
+    let mut world = kept_studio();
+    published(&world, clear()).await;
+    world.restart().await;
+    let origin = Origin::of(&world).await;
+    let played = play(&origin.presentation("manifest(format=m3u8-cmaf)"), "").await.unwrap();
+    assert_eq!((played.videos, played.seconds), (1, 8.0));
+}
