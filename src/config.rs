@@ -13,7 +13,7 @@ use crate::secret::Secret;
 
 pub use keys::{KeyRollConfig, KeyVaultConfig, TokenAuth};
 pub use media::{Canceled, DrmConfig, MediaAccountConfig, MediaAuth, MediaConfig};
-pub use secrets::{SecretForm, SecretSetting};
+pub use secrets::{NOT_SET, SecretForm, SecretSetting};
 
 mod analysis;
 mod check;
@@ -284,17 +284,18 @@ impl Config {
     ) -> Result<Self, ConfigError> {
         let invalid = |error: config::ConfigError| ConfigError::Invalid(without_values(&error));
         let mut layers = config::Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
+        if environment
+            .get(ENVIRONMENT_TYPE.0)
+            .is_some_and(|word| word.eq_ignore_ascii_case(ENVIRONMENT_TYPE.1))
+        {
+            // Another default: a file that says otherwise is right.
+            layers = layers.add_source(File::from_str("[media]\nclear_streaming = true", FileFormat::Toml));
+        }
         if let Some(file) = file {
             layers = layers.add_source(file);
         }
         for (alias, key) in ALIASES {
             layers = layers.set_override_option(key, environment.get(alias).cloned()).map_err(invalid)?;
-        }
-        if environment
-            .get(ENVIRONMENT_TYPE.0)
-            .is_some_and(|word| word.eq_ignore_ascii_case(ENVIRONMENT_TYPE.1))
-        {
-            layers = layers.set_override("media.clear_streaming", true).map_err(invalid)?;
         }
         if let Some(account) = media_account_of_the_original(environment) {
             layers = layers.set_override("media.accounts", vec![account]).map_err(invalid)?;

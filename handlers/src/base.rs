@@ -23,3 +23,4 @@ pub mod log_events;
 mod memory;
 mod publish;
 mod read;
+pub(crate) mod time_range;

@@ -111,6 +111,15 @@ fn reason(said: Option<&ProviderError>) -> String {
 }
 
 impl ParticipantError {
+    /// The same, with the member of the request that it is about, where our own rules refused that.
+    #[must_use]
+    pub fn in_member(self, member: &str) -> Self {
+        match self {
+            Self::Rejected(sentence, None) => Self::Rejected(format!("{member}: {sentence}"), None),
+            error => error,
+        }
+    }
+
     /// Whether the same may succeed later.
     #[must_use]
     pub fn is_passing(&self) -> bool {

@@ -32,6 +32,12 @@ pub(super) fn classify(error: &azure_core::Error, what: &str) -> ParticipantErro
     }
 }
 
+/// Whether the provider does not know us, or does not let us.
+pub(super) fn is_denied(error: &azure_core::Error) -> bool {
+    let ErrorKind::HttpResponse { status, .. } = error.kind() else { return false };
+    matches!(u16::from(*status), 401 | 403)
+}
+
 /// The provider's own word for an error.
 pub(super) fn code(error: &azure_core::Error) -> Option<&str> {
     match error.kind() {

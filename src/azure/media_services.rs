@@ -22,6 +22,7 @@ mod jobs;
 mod key_policies;
 mod policies;
 mod presets;
+mod protection;
 mod publication;
 mod regions;
 mod server_manifest;
@@ -50,15 +51,9 @@ impl MediaServices {
 }
 
 impl MediaServices {
-    /// Whether a region has the job that is meant.
-    async fn has(&self, job: &EncodeJob) -> Result<bool, ParticipantError> {
-        let transform = Some(presets::transform_of(&job.work).to_owned());
-        let ticket = JobTicket { job: job.name.clone(), transform };
-        match Encoder::job(self, &ticket).await {
-            Ok(found) => Ok(job.is(&found)),
-            Err(ParticipantError::NotFound(..)) => Ok(false),
-            Err(error) => Err(error),
-        }
+    /// Where work was begun, or, where that is not configured any more, where it would go now.
+    fn account(&self, place: &str) -> Option<&Account> {
+        self.accounts.iter().find(|account| account.name() == place).or(self.accounts.first())
     }
 }
 
@@ -92,31 +87,36 @@ impl Encoder for MediaServices {
         self.accounts.iter().map(Account::correlation_bytes_max).min().unwrap_or_default()
     }
 
-    async fn submit(&self, job: &EncodeJob) -> Result<(), EncodeError> {
-        let at = |step| move |source| EncodeError { step, source };
-        if job.is_repeated && self.has(job).await.map_err(at(SubmitStep::Job))? {
-            return Ok(());
-        }
+    async fn place(&self, job: &EncodeJob) -> Result<String, EncodeError> {
         let mut regions = Choice::among(&self.accounts);
-        let (account, transform) = loop {
-            let account = regions.next().map_err(at(SubmitStep::Transform))?;
-            if let Some(answer) = regions.first_answer(account, account.transform(&job.work)).await {
-                break (account, answer.map_err(at(SubmitStep::Transform))?);
+        loop {
+            let account =
+                regions.next().map_err(|source| EncodeError { step: SubmitStep::Transform, source })?;
+            // What went wrong is told with its step, whether or not another region is tried.
+            let mut step = SubmitStep::Transform;
+            let ready = account.make_ready(job, &mut step);
+            if let Some(ready) = regions.ready(account, ready).await {
+                return match ready {
+                    Ok(()) => Ok(account.name().to_owned()),
+                    Err(source) => Err(EncodeError { step, source }),
+                };
             }
-        };
-        for input in &job.inputs {
-            account.asset(&input.container).await.map_err(at(SubmitStep::InputAsset))?;
         }
-        account.asset(&job.output).await.map_err(at(SubmitStep::OutputAsset))?;
-        account.put_job(job, &transform).await.map_err(at(SubmitStep::Job))?;
-        tracing::debug!(region = account.region(), job = job.name, "a job was submitted");
+    }
+
+    async fn submit(&self, job: &EncodeJob, place: &str) -> Result<(), EncodeError> {
+        let at = |source| EncodeError { step: SubmitStep::Job, source };
+        let nobody = || ParticipantError::Unavailable("media services".to_owned(), None);
+        let account = self.account(place).ok_or_else(nobody).map_err(at)?;
+        account.submit(job).await.map_err(at)?;
+        tracing::debug!(job = job.name, "a job was submitted{}", account.here());
         Ok(())
     }
 
     async fn cancel(&self, ticket: &JobTicket) -> Result<(), ParticipantError> {
-        let mut search = Search::default();
-        for account in &self.accounts {
-            if let Some(found) = search.heed(account.find(ticket).await) {
+        let (mut search, mut regions) = (Search::default(), Choice::among(&self.accounts));
+        while let Ok(account) = regions.next() {
+            if let Some(found) = search.heed(regions.answer(account, account.find(ticket)).await) {
                 return account.cancel(ticket, &found).await;
             }
         }
@@ -124,9 +124,9 @@ impl Encoder for MediaServices {
     }
 
     async fn job(&self, ticket: &JobTicket) -> Result<JobSnapshot, ParticipantError> {
-        let mut search = Search::default();
-        for account in &self.accounts {
-            if let Some(job) = search.heed(account.job(ticket).await) {
+        let (mut search, mut regions) = (Search::default(), Choice::among(&self.accounts));
+        while let Ok(account) = regions.next() {
+            if let Some(job) = search.heed(regions.answer(account, account.job(ticket)).await) {
                 return Ok(job);
             }
         }
@@ -136,16 +136,23 @@ impl Encoder for MediaServices {
 
 #[async_trait]
 impl Publication for MediaServices {
-    async fn publish(&self, request: &LocatorRequest) -> Result<Published, PublicationError> {
-        let at = |step| move |source| PublicationError { step, source };
+    async fn place(&self) -> Result<String, PublicationError> {
+        let at = |source| PublicationError { step: PublicationStep::Endpoint, source };
         let mut regions = Choice::among(&self.accounts);
         loop {
-            let account = regions.next().map_err(at(PublicationStep::Endpoint))?;
-            if let Some(answer) = regions.first_answer(account, account.endpoint()).await {
-                let endpoint = answer.map_err(at(PublicationStep::Endpoint))?;
-                return account.publish(request, &endpoint, &self.policies).await;
+            let account = regions.next().map_err(at)?;
+            if let Some(answer) = regions.ready(account, account.endpoint()).await {
+                return answer.map(|_| account.name().to_owned()).map_err(at);
             }
         }
+    }
+
+    async fn publish(&self, request: &LocatorRequest, place: &str) -> Result<Published, PublicationError> {
+        let nobody = || ParticipantError::Unavailable("media services".to_owned(), None);
+        let account = self.account(place).ok_or_else(nobody);
+        let account =
+            account.map_err(|source| PublicationError { step: PublicationStep::Endpoint, source })?;
+        account.publish(request, &self.policies).await
     }
 
     async fn unpublish(&self, locator: &str) -> Result<(), ParticipantError> {

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
-use super::{Config, CredentialKind, MediaConfig, SecretSetting};
+use super::{Config, CredentialKind, MediaAccountConfig, MediaConfig, SecretSetting};
 
 /// Refuses what could not work, by key and expectation.
 pub(super) fn check(config: &Config) -> Result<(), String> {
@@ -44,6 +44,16 @@ pub(super) fn check(config: &Config) -> Result<(), String> {
 
 fn check_media(media: &MediaConfig) -> Result<(), String> {
     let names = media.accounts.iter().map(|account| account.backend.as_str()).collect::<Vec<_>>();
+    if names.iter().any(|name| name.trim().is_empty()) {
+        return Err("media.accounts: backend: expected a name".to_owned());
+    }
+    for (number, account) in media.accounts.iter().enumerate() {
+        let place = |other: &MediaAccountConfig| (other.backend.clone(), other.account.to_lowercase());
+        // Where work was begun is noted by the account's name.
+        if media.accounts[..number].iter().any(|other| place(other) == place(account)) {
+            return Err(format!("media.accounts: {:?} is there twice", account.account));
+        }
+    }
     if !names.is_empty() && !names.contains(&media.default_backend.as_str()) {
         let (name, names) = (&media.default_backend, names.join(", "));
         return Err(format!(
@@ -51,17 +61,29 @@ fn check_media(media: &MediaConfig) -> Result<(), String> {
         ));
     }
     let drm = &media.drm;
+    // The document decides who gets keys; FairPlay's players have a scheme of their own.
     let urls = [
-        ("open_id_connect_discovery_document", &drm.open_id_connect_discovery_document),
-        ("widevine_licence_url", &drm.widevine_licence_url),
-        ("play_ready_licence_url", &drm.play_ready_licence_url),
-        ("fair_play_licence_url", &drm.fair_play_licence_url),
+        ("open_id_connect_discovery_document", &drm.open_id_connect_discovery_document, ["https", "https"]),
+        ("widevine_licence_url", &drm.widevine_licence_url, ["https", "http"]),
+        ("play_ready_licence_url", &drm.play_ready_licence_url, ["https", "http"]),
+        ("fair_play_licence_url", &drm.fair_play_licence_url, ["https", "skd"]),
     ];
-    let is_url = |text: &str| text.is_empty() || url::Url::parse(text).is_ok();
-    match urls.into_iter().find(|(_, text)| !is_url(text)) {
-        Some((key, text)) => Err(format!("media.drm.{key} is {text:?}: expected a URL")),
-        None => Ok(()),
+    for (key, text, schemes) in urls {
+        let url = url::Url::parse(text).ok().filter(|url| schemes.contains(&url.scheme()) && url.has_host());
+        if !text.is_empty() && url.is_none() && !is_loopback(text) {
+            return Err(format!(
+                "media.drm.{key} is {text:?}: expected a URL that begins with {}://",
+                schemes[0]
+            ));
+        }
     }
+    Ok(())
+}
+
+/// On this machine nothing needs TLS.
+fn is_loopback(text: &str) -> bool {
+    let url = url::Url::parse(text).ok().filter(|url| url.scheme() == "http");
+    url.is_some_and(|url| matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]")))
 }
 
 /// Nobody can want larger deliveries: Event Grid's own limit is 1.5 MB.

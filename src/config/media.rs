@@ -17,6 +17,7 @@ pub struct MediaConfig {
     /// What the requestor hears when an encode was canceled.
     pub canceled: Canceled,
     /// Whether media may be published without protection.
+    #[serde(deserialize_with = "flag")]
     pub clear_streaming: bool,
     /// What content key policies and streaming policies are made with.
     pub drm: DrmConfig,

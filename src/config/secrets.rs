@@ -22,7 +22,16 @@ pub enum SecretForm {
     Text,
     /// Base64, as access keys of topics and storage accounts are.
     AccessKey,
+    /// `FairPlay`'s application secret key: sixteen bytes in hexadecimal, or the original's word for none.
+    FairPlayKey,
+    /// A file in Base64, or the original's word for none.
+    File,
 }
+
+/// The original's word for a secret that nobody has set yet.
+pub const NOT_SET: &str = "KEY_VAULT_SECRET_NOT_SET";
+/// "The ASK is a 16-byte key" (`FairPlay` Streaming Programming Guide).
+const FAIR_PLAY_KEY_DIGITS: usize = 32;
 
 impl SecretForm {
     /// Whether a value looks as it must.
@@ -31,7 +40,11 @@ impl SecretForm {
         use base64::Engine as _;
         match self {
             Self::Text => !value.contains(char::is_control),
-            Self::AccessKey => base64::engine::general_purpose::STANDARD.decode(value).is_ok(),
+            Self::FairPlayKey | Self::File if value.is_empty() || value == NOT_SET => true,
+            Self::AccessKey | Self::File => base64::engine::general_purpose::STANDARD.decode(value).is_ok(),
+            Self::FairPlayKey => {
+                value.len() == FAIR_PLAY_KEY_DIGITS && value.bytes().all(|digit| digit.is_ascii_hexdigit())
+            }
         }
     }
 
@@ -41,6 +54,8 @@ impl SecretForm {
         match self {
             Self::Text => "expected a text without line breaks or other control characters",
             Self::AccessKey => "expected an access key, which is Base64",
+            Self::FairPlayKey => "expected 32 hexadecimal digits",
+            Self::File => "expected a file as Base64",
         }
     }
 }
@@ -63,8 +78,8 @@ impl Config {
         let drm = &self.media.drm;
         let drm_secrets = [
             ("token_key", &drm.token_key, SecretForm::AccessKey),
-            ("fair_play_ask_hex", &drm.fair_play_ask_hex, SecretForm::Text),
-            ("fair_play_certificate_b64", &drm.fair_play_certificate_b64, SecretForm::Text),
+            ("fair_play_ask_hex", &drm.fair_play_ask_hex, SecretForm::FairPlayKey),
+            ("fair_play_certificate_b64", &drm.fair_play_certificate_b64, SecretForm::File),
             ("fair_play_pfx_password", &drm.fair_play_pfx_password, SecretForm::Text),
         ];
         all.extend(

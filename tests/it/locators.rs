@@ -16,7 +16,7 @@ const CREATE: &str = "request.mediaservices.locator.create";
 const DELETE: &str = "request.mediaservices.locator.delete";
 const CREATED: &str = "response.mediaservices.locator.create.success";
 const CONTAINER: &str = "http://127.0.0.1:10000/proxy/show-17-mbr";
-const SERVER_MANIFEST: &str = r#"<?xml version="1.0" encoding="utf-8"?>
+pub const SERVER_MANIFEST: &str = r#"<?xml version="1.0" encoding="utf-8"?>
 <smil xmlns="http://www.w3.org/2001/SMIL20/Language"><body><switch>
 <video src="clip.mp4" systemBitrate="1000"><param name="trackID" value="1"/><param name="trackName" value="video"/></video>
 <audio src="clip.mp4" systemBitrate="64"><param name="trackID" value="3"/><param name="trackName" value="aac_deu"/></audio>

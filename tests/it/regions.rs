@@ -1,8 +1,12 @@
 //! Which of several regions and backends a job goes to, and where it is found again.
 
+use std::time::Duration;
+
 use http::StatusCode;
 use local_azure::faults::Fault;
+use local_azure::inside::BlobFiles as _;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::encodes::{ANY, V3, ask_media, encode, world};
 use crate::world::{REGIONS, World, config, only, types};
@@ -47,29 +51,105 @@ async fn new_jobs_go_to_the_first_region_that_is_well() {
     assert_eq!(jobs, [[west], [north], [north], [west]]);
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_job_is_not_made_in_a_second_region_because_the_first_that_has_it_is_down() {
-    let world = world().await;
+/// One delivery of one request.
+async fn bring(world: &World, tries_before: &str) -> StatusCode {
     let event = json!([{
         "id": "r-1", "eventType": V3, "dataVersion": "1.0", "subject": "/",
         "data": encode(&json!({"transformName": "AdaptiveStreaming"})),
     }]);
-    let bring = async |tries_before: &str| {
-        let headers = [("content-type", "application/json"), ("aeg-delivery-count", tries_before)];
-        world.deliver_with(&headers, event.to_string()).await.status()
-    };
-    assert_eq!(bring("0").await, StatusCode::OK);
-    let job = world.answers().last().unwrap()["data"]["workflowJobName"].clone();
-    world.replace_processor();
-    world.cloud.faults.regions[0].always(Fault::Refuse(StatusCode::SERVICE_UNAVAILABLE, None), |_| true);
-    assert_eq!(bring("1").await, StatusCode::SERVICE_UNAVAILABLE, "whether it is there cannot be found out");
-    world.cloud.faults.regions[0].clear();
-    assert_eq!(bring("2").await, StatusCode::OK);
+    let headers = [("content-type", "application/json"), ("aeg-delivery-count", tries_before)];
+    world.deliver_with(&headers, event.to_string()).await.status()
+}
+
+const DOWN: Fault = Fault::Refuse(StatusCode::SERVICE_UNAVAILABLE, None);
+
+#[tokio::test(start_paused = true)]
+async fn a_job_is_not_made_in_a_second_region_whoever_brings_the_request_again_and_whatever_is_down() {
+    for (first, then) in [(0, 1), (1, 0)] {
+        for tries in ["0", "1", "9"] {
+            let world = world().await;
+            world.cloud.faults.regions[then].always(DOWN, |_| true);
+            // The answer cannot be remembered, and is lost.
+            world.cloud.faults.storage.always(DOWN, |parts| parts.uri.path().contains("answered"));
+            assert_eq!(bring(&world, "0").await, StatusCode::OK);
+            let job = world.answers().last().unwrap()["data"]["workflowJobName"].clone();
+            world.replace_processor();
+            world.cloud.faults.storage.clear();
+            world.cloud.faults.regions[then].clear();
+            world.cloud.faults.regions[first].always(DOWN, |_| true);
+            assert_eq!(
+                bring(&world, tries).await,
+                StatusCode::from_u16(if tries == "9" { 200 } else { 503 }).unwrap()
+            );
+            world.cloud.faults.regions[first].clear();
+            assert_eq!(bring(&world, "1").await, StatusCode::OK);
+            world.settled().await;
+            let found = account_of(&world, "AdaptiveStreaming", &job).await;
+            assert_eq!(found, [REGIONS[first].1], "{tries}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_was_answered_is_answered_again_when_its_input_has_gone() {
+    let world = world().await;
+    assert_eq!(bring(&world, "0").await, StatusCode::OK);
     world.settled().await;
-    assert_eq!(account_of(&world, "AdaptiveStreaming", &job).await, [REGIONS[0].1]);
     let answers = world.answers();
-    assert!(!types(&answers).contains(&"response.failure"), "{:?}", types(&answers));
-    only(&answers, "response.encode.mediaservicesv3.success");
+    world.cloud.blob_storage.remove("inbox", "show-17", "clip.mp4").await.unwrap();
+    world.replace_processor();
+    assert_eq!(bring(&world, "0").await, StatusCode::OK);
+    world.settled().await;
+    let again = world.answers().split_off(answers.len());
+    assert_eq!(types(&again), ["response.acknowledge", "response.encode.mediaservicesv3.dispatched"]);
+    assert_eq!(again[1]["data"], answers[1]["data"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_region_that_answers_questions_but_takes_no_work_is_not_well() {
+    for (status, part) in [(503, "/assets/"), (429, "/assets/"), (403, "/transforms/"), (401, "/transforms/")]
+    {
+        let world = world().await;
+        let fault = Fault::Refuse(StatusCode::from_u16(status).unwrap(), None);
+        world.cloud.faults.regions[0].always(fault, move |parts| parts.uri.path().contains(part));
+        let answers = world.ask("r-1", V3, encode(&json!({"transformName": "AdaptiveStreaming"}))).await;
+        world.cloud.faults.regions[0].clear();
+        let job =
+            only(&answers, "response.encode.mediaservicesv3.dispatched")["data"]["workflowJobName"].clone();
+        assert_eq!(account_of(&world, "AdaptiveStreaming", &job).await, [REGIONS[1].1], "{status} {part}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_region_that_was_not_well_is_asked_last_for_a_while() {
+    let world = world().await;
+    world.cloud.faults.regions[0].always(Fault::Hang, |_| true);
+    let mut took = Vec::new();
+    for (number, pause) in [0, 1, 60].into_iter().enumerate() {
+        tokio::time::sleep(Duration::from_secs(pause)).await;
+        let event = json!([{
+            "id": number.to_string(), "eventType": V3, "dataVersion": "1.0", "subject": "/",
+            "data": encode(&json!({"transformName": "AdaptiveStreaming"})),
+        }]);
+        let began = Instant::now();
+        assert_eq!(world.deliver(event.to_string()).await.status(), StatusCode::OK);
+        took.push(began.elapsed().as_secs());
+    }
+    assert_eq!(took, [6, 0, 6]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_region_reports_is_told_at_once_while_another_hangs() {
+    let world = world().await;
+    world.cloud.faults.regions[0].always(Fault::Hang, |_| true);
+    world.ask("r-1", V3, encode(&json!({"transformName": "AdaptiveStreaming"}))).await;
+    let told = |topic: &str, event_type: &str| {
+        let found = world.received(topic).into_iter().find(|(_, event)| event["eventType"] == event_type);
+        found.unwrap_or_else(|| panic!("{event_type}")).0
+    };
+    let finished = told(REGIONS[1].1, "Microsoft.Media.JobFinished");
+    let success = told("responses", "response.encode.mediaservicesv3.success");
+    assert!((success - finished).whole_seconds() <= 7, "{}", success - finished);
 }
 
 #[tokio::test(start_paused = true)]
@@ -99,6 +179,6 @@ async fn a_request_names_its_backend_or_gets_the_usual_one() {
     let failure = &only(&answers, "response.failure")["data"];
     assert_eq!(
         failure["logEventMessage"],
-        r#"no encoder "nobody" is configured: expected one of mediaservices, spare"#
+        r#"no backend "nobody" is configured here: there are mediaservices, spare"#
     );
 }

@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use crate::locators::SERVER_MANIFEST;
 use crate::world::{Options, World, only, types};
 
 const HOSTS: [(&str, &str); 4] = [
@@ -38,6 +39,7 @@ async fn world() -> World {
     let config = "[requests]\nannounce = \"ours\"\n[media]\nclear_streaming = true\n";
     let world = World::with(Options { config, ..Options::default() }).await;
     world.upload("inbox", "show-17", "master.mp4", b"moving pictures").await;
+    world.upload("proxy", "show-17-mbr", "master.ism", SERVER_MANIFEST.as_bytes()).await;
     world
 }
 
@@ -66,7 +68,6 @@ async fn requests_to_encode_and_to_publish_are_taken_as_the_originals_callers_se
 #[tokio::test(start_paused = true)]
 async fn jobs_of_the_original_are_finished_in_its_words() {
     let world = world().await;
-    world.upload("proxy", "show-17-mbr", "master_1.mp4", b"encoded").await;
     let before = world.answers().len();
     let event = json!([{
         "id": "1", "eventType": "Microsoft.Media.JobFinished", "eventTime": "2024-01-10T09:00:01.1234567", "dataVersion": "1.0",
@@ -82,7 +83,7 @@ async fn jobs_of_the_original_are_finished_in_its_words() {
         answers[0]["data"],
         json!({
             "workflowJobName": "gwinboxpxy00sasb-show-17-mbr-0a1b2c3d4e5",
-            "outputs": [{"blobUri": "http://127.0.0.1:10000/proxy/show-17-mbr/master_1.mp4"}],
+            "outputs": [{"blobUri": "http://127.0.0.1:10000/proxy/show-17-mbr/master.ism"}],
             "outputContainer": "http://127.0.0.1:10000/proxy/show-17-mbr/",
             "operationContext": {"sagaId": "s-1", "step": 8},
         })

@@ -127,7 +127,11 @@ impl World {
             event_grid_url: format!("http://{EVENT_GRID}"),
             storage_url: format!("http://{STORAGE}"),
             media_url: format!("https://{MEDIA}"),
-            streaming: StreamingSettings::at(format!("https://{STREAMING}")),
+            streaming: StreamingSettings {
+                // Nothing is streamed under paused time, only published.
+                packager: Some("packager".into()),
+                ..StreamingSettings::at(format!("https://{STREAMING}"))
+            },
             key_vault_url: format!("https://{KEY_VAULT}"),
             subscription: "sub".to_owned(),
             resource_group: "local".to_owned(),

@@ -28,8 +28,7 @@ pub(crate) async fn write(
 ) -> Result<Correlation, Failure> {
     let operation = step.operation;
     let stamp = write_stamp(&Stamp { operation: Some(operation.id), trace: operation.trace.clone() });
-    let empty = OperationContext::empty();
-    let context = operation.context.as_ref().unwrap_or(&empty).as_str();
+    let context = operation.context.as_ref().map_or("", OperationContext::as_str);
     let names = [CONTEXT, CONTAINER, REQUEST, CORRELATION_STAMP].map(str::len).iter().sum::<usize>();
     let around = names + output_container.len() + request.map_or(0, str::len) + stamp.len();
     let context = if context.len() + around <= bytes_max {
@@ -38,22 +37,27 @@ pub(crate) async fn write(
         carry(step, account, 0).await?.as_str().to_owned()
     };
     let mut correlation = Correlation::from([
-        (CONTEXT.to_owned(), context),
         (CONTAINER.to_owned(), output_container.to_owned()),
         (CORRELATION_STAMP.to_owned(), stamp),
     ]);
+    // A requestor that sent no context gets none back.
+    correlation.extend((!context.is_empty()).then_some((CONTEXT.to_owned(), context)));
     correlation.extend(request.map(|request| (REQUEST.to_owned(), request.to_owned())));
     Ok(correlation)
 }
 
-/// Finds the operation in a correlation. Without a context it is nobody's of ours: the account may be shared.
+/// Finds the operation in a correlation. With neither context nor stamp it is nobody's of ours: the account may be shared.
 pub(crate) async fn recover(
     correlation: &Correlation,
     participants: &Participants,
 ) -> Result<Recovered, Failure> {
-    let Some(context) = correlation.get(CONTEXT) else { return Ok(Recovered::Nobody) };
-    let carried = arrive(context, participants).await?;
     let stamp = stamp_of(correlation);
+    let Some(context) = correlation.get(CONTEXT) else {
+        let Stamp { operation, trace } = stamp;
+        let ours = operation.is_some().then_some(Recovered::Operation { context: None, operation, trace });
+        return Ok(ours.unwrap_or(Recovered::Nobody));
+    };
+    let carried = arrive(context, participants).await?;
     Ok(match carried {
         Recovered::Operation { context, operation, trace } => Recovered::Operation {
             context,

@@ -11,7 +11,7 @@ use super::log_events;
 use crate::event::TraceParent;
 use crate::operation_context::OperationContext;
 use crate::operation_id::OperationId;
-use crate::participants::{Analyzer, Encoder, Participants, Publication, Storage};
+use crate::participants::{Analyzer, Encoder, MEDIA_SERVICES, Participants, Publication, Storage};
 
 /// An event's data, as a handler wants it.
 pub trait EventData: DeserializeOwned + JsonSchema + Send + 'static {
@@ -126,9 +126,8 @@ pub struct Operation {
 pub(super) const PATIENT_TRIES: u32 = 5;
 
 impl Operation {
-    /// Whether an earlier try may have begun it, so that what cannot be found out about that is worth waiting for.
-    #[must_use]
-    pub fn may_have_begun(&self) -> bool {
+    /// Whether an earlier try may have begun it, and waiting to find that out is not in vain yet.
+    pub(super) fn may_have_begun(&self) -> bool {
         (1..=PATIENT_TRIES).contains(&self.tries_before)
     }
 }
@@ -157,12 +156,14 @@ impl<'a> Step<'a> {
     /// When it is absent.
     pub fn encoder(&self, name: Option<&str>) -> Result<(&'a str, &'a dyn Encoder), Failure> {
         let encoders = &self.participants.encoders;
-        encoders.find(name).ok_or_else(|| match (name, encoders.names().collect::<Vec<_>>()) {
-            (Some(name), names) if !names.is_empty() => Failure::new(
-                log_events::PARTICIPANT_NOT_CONFIGURED,
-                format!("no encoder {name:?} is configured: expected one of {}", names.join(", ")),
-            ),
-            _ => not_configured("encoders", "media"),
+        encoders.find(name).ok_or_else(|| {
+            let names = encoders.names().collect::<Vec<_>>();
+            if names.is_empty() {
+                return not_configured("encoders", "media");
+            }
+            let name = name.unwrap_or_default();
+            let message = format!("no backend {name:?} is configured here: there are {}", names.join(", "));
+            Failure::new(log_events::PARTICIPANT_NOT_CONFIGURED, message)
         })
     }
 
@@ -171,7 +172,11 @@ impl<'a> Step<'a> {
     /// # Errors
     /// When it is absent.
     pub fn publication(&self) -> Result<&'a dyn Publication, Failure> {
-        self.participants.publication.as_deref().ok_or_else(|| not_configured("media services", "media"))
+        self.participants.publication.as_deref().ok_or_else(|| {
+            let message =
+                format!("no media services are configured: no account in [media] is of {MEDIA_SERVICES:?}");
+            Failure::new(log_events::PARTICIPANT_NOT_CONFIGURED, message)
+        })
     }
 
     /// The analyzer, or the failure that says it is not configured.

@@ -4,13 +4,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::submission::{
-    CONTINUES_WITH, EncodeInput, INPUTS_MAX, Submission, TimeBasedEncode, clip, invalid,
-};
+use super::submission::{CONTINUES_WITH, EncodeInput, INPUTS_MAX, Submission, clip, invalid, memory};
+use crate::base::time_range::TimeRange;
 use crate::base::{Answer, EventData, Failure, Handler, Kind, Step};
 use crate::job_answers::Family;
 use crate::operation_context::OperationContext;
-use crate::participants::{Priority, Work};
+use crate::participants::{Participants, Priority, Work};
 use crate::resource_uri::ResourceUri;
 
 /// An encode job to submit: either by `transformName` or by `presetName`.
@@ -18,7 +17,10 @@ use crate::resource_uri::ResourceUri;
 #[serde(rename_all = "camelCase")]
 #[schemars(
     title = "request.encode.create",
-    extend("oneOf" = [{"required": ["transformName"]}, {"required": ["presetName"]}])
+    extend("oneOf" = [
+        {"required": ["transformName"], "properties": {"transformName": {"type": "string", "minLength": 1}}},
+        {"required": ["presetName"], "properties": {"presetName": {"type": "string", "minLength": 1}}},
+    ])
 )]
 pub struct EncodeCreateRequest {
     /// What to encode: blobs, also of several containers and accounts.
@@ -35,7 +37,7 @@ pub struct EncodeCreateRequest {
     /// Which of the configured encoders; the usual one unless said.
     backend: Option<String>,
     /// The part of the inputs to encode.
-    time_based_encode: Option<TimeBasedEncode>,
+    time_based_encode: Option<TimeRange>,
     operation_context: Option<OperationContext>,
 }
 
@@ -115,8 +117,13 @@ impl Handler for EncodeCreate {
     const CLASS: &'static str = "EncodeCreateHandler";
     const CONTINUES_WITH: &'static [&'static str] = CONTINUES_WITH;
 
+    fn memory(request: &Self::Event, participants: &Participants) -> Option<String> {
+        memory(&request.output_container, participants)
+    }
+
     async fn handle(request: Self::Event, step: &Step<'_>) -> Result<Self::Response, Failure> {
-        let (backend, encoder) = step.encoder(request.backend.as_deref())?;
+        let (backend, encoder) =
+            step.encoder(request.backend.as_deref().filter(|name| !name.trim().is_empty()))?;
         let submission = Submission {
             family: Family::Any,
             encoder,
@@ -124,7 +131,7 @@ impl Handler for EncodeCreate {
             is_scattered: true,
             output_container: &request.output_container,
             work: work(request.transform_name, request.preset_name)?,
-            clip: clip(request.time_based_encode.as_ref())?,
+            clip: clip(request.time_based_encode)?,
             priority: request.priority.map(Priority::from),
         };
         let workflow_job_name = submission.submit(step).await?;

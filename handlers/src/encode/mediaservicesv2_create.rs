@@ -5,12 +5,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::submission::{CONTINUES_WITH, EncodeInput, INPUTS_MAX, Submission, invalid, out_of_range};
+use super::submission::{CONTINUES_WITH, EncodeInput, INPUTS_MAX, Submission, memory};
 use crate::base::lenient::number;
-use crate::base::{Answer, EventData, Failure, Handler, Kind, Step};
+use crate::base::{Answer, EventData, Failure, Handler, Kind, Step, log_events};
 use crate::job_answers::Family;
 use crate::operation_context::OperationContext;
-use crate::participants::{ClipTimes, MEDIA_SERVICES, Pictures, Thumbnail, Work};
+use crate::participants::{ClipTimes, MEDIA_SERVICES, Participants, Pictures, Thumbnail, Work};
 use crate::resource_uri::ResourceUri;
 
 /// Pictures to be made of a video.
@@ -82,6 +82,10 @@ impl Handler for EncodeMediaServicesV2Create {
     const CLASS: &'static str = "MediaServicesV2EncodeCreateHandler";
     const CONTINUES_WITH: &'static [&'static str] = CONTINUES_WITH;
 
+    fn memory(request: &Self::Event, participants: &Participants) -> Option<String> {
+        memory(&request.output_container, participants)
+    }
+
     async fn handle(request: Self::Event, step: &Step<'_>) -> Result<Self::Response, Failure> {
         let (_, encoder) = step.encoder(Some(MEDIA_SERVICES))?;
         let submission = Submission {
@@ -101,13 +105,16 @@ impl Handler for EncodeMediaServicesV2Create {
 
 fn work(preset: String, thumbnail_seconds: Option<f64>) -> Result<Work, Failure> {
     let thumbnail = match thumbnail_seconds.unwrap_or_default() {
-        ..0.0 => return Err(out_of_range("thumbnailTimeSeconds: expected a time that is not negative")),
+        ..0.0 => {
+            let message = "thumbnailTimeSeconds: expected a time that is not negative";
+            return Err(Failure::new(log_events::TIME_OUT_OF_RANGE, message));
+        }
         0.0 => Thumbnail::Best,
         seconds => Thumbnail::At(seconds),
     };
     let pictures = |sprite, thumbnail| Ok(Work::Pictures(Pictures { sprite, thumbnail }));
     match preset.trim().to_ascii_lowercase().as_str() {
-        "" => Err(invalid("presetName: expected the name of a preset")),
+        "" => Err(Failure::new(log_events::ENCODE_TRANSFORM, "presetName: expected the name of a preset")),
         "spriteonlysetting" => pictures(true, None),
         "thumbnailonlysetting" => pictures(false, Some(thumbnail)),
         "spriteandthumbnailsetting" => pictures(true, Some(thumbnail)),

@@ -4,13 +4,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::submission::{
-    CONTINUES_WITH, EncodeInput, INPUTS_MAX, Submission, TimeBasedEncode, clip, invalid,
-};
+use super::submission::{CONTINUES_WITH, EncodeInput, INPUTS_MAX, Submission, clip, invalid, memory};
+use crate::base::time_range::TimeRange;
 use crate::base::{Answer, EventData, Failure, Handler, Kind, Step};
 use crate::job_answers::Family;
 use crate::operation_context::OperationContext;
-use crate::participants::{MEDIA_SERVICES, Work};
+use crate::participants::{MEDIA_SERVICES, Participants, Work};
 use crate::resource_uri::ResourceUri;
 
 /// An encode job to submit.
@@ -26,7 +25,7 @@ pub struct EncodeMediaServicesV3CreateRequest {
     /// A transform of the account, or a preset of the dialect.
     transform_name: String,
     /// The part of the inputs to encode.
-    time_based_encode: Option<TimeBasedEncode>,
+    time_based_encode: Option<TimeRange>,
     operation_context: OperationContext,
 }
 
@@ -80,6 +79,10 @@ impl Handler for EncodeMediaServicesV3Create {
     const CLASS: &'static str = "MediaServicesV3EncodeCreateHandler";
     const CONTINUES_WITH: &'static [&'static str] = CONTINUES_WITH;
 
+    fn memory(request: &Self::Event, participants: &Participants) -> Option<String> {
+        memory(&request.output_container, participants)
+    }
+
     async fn handle(request: Self::Event, step: &Step<'_>) -> Result<Self::Response, Failure> {
         let (_, encoder) = step.encoder(Some(MEDIA_SERVICES))?;
         if request.transform_name.trim().is_empty() {
@@ -92,7 +95,7 @@ impl Handler for EncodeMediaServicesV3Create {
             is_scattered: false,
             output_container: &request.output_container,
             work: Work::Named(request.transform_name),
-            clip: clip(request.time_based_encode.as_ref())?,
+            clip: clip(request.time_based_encode)?,
             priority: None,
         };
         let workflow_job_name = submission.submit(step).await?;

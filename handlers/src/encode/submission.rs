@@ -4,12 +4,13 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::base::lenient::number;
-use crate::base::{Failure, LogEvent, Step, correlation, log_events};
+use crate::base::correlation::{self, Correlation};
+use crate::base::time_range::TimeRange;
+use crate::base::{Failure, LogEvent, Step, begin, begun_before, log_events};
 use crate::job_answers::Family;
 use crate::participants::{
-    BlobAddress, ClipTimes, ContainerAddress, EncodeError, EncodeJob, Encoder, ParticipantError, Priority,
-    ProviderError, Storage, SubmitStep, Work,
+    BlobAddress, ClipTimes, ContainerAddress, EncodeError, EncodeJob, Encoder, ParticipantError,
+    Participants, Priority, ProviderError, Storage, SubmitStep, Work,
 };
 use crate::resource_uri::ResourceUri;
 
@@ -34,18 +35,6 @@ pub(super) struct EncodeInput {
     blob_uri: ResourceUri,
 }
 
-/// A part of the inputs; an end that is left out is the input's own.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct TimeBasedEncode {
-    /// From where, in seconds.
-    #[serde(default, deserialize_with = "number")]
-    start_seconds: Option<f64>,
-    /// To where, in seconds.
-    #[serde(default, deserialize_with = "number")]
-    end_seconds: Option<f64>,
-}
-
 /// What a request asks of an encoder.
 pub(super) struct Submission<'a> {
     pub(super) family: Family,
@@ -60,47 +49,57 @@ pub(super) struct Submission<'a> {
 }
 
 impl Submission<'_> {
-    /// Gives the job to the encoder, and answers its name. The name follows from the operation, so that a repeated request
-    /// meets its own job.
+    /// Gives the job to the encoder, and answers its name. The name follows from the operation, and where it went is noted
+    /// before it goes there, so that a repeated request meets its own job.
     pub(super) async fn submit(self, step: &Step<'_>) -> Result<String, Failure> {
         let storage = step.storage()?;
         let output = storage.locate_container(self.output_container.as_str());
+        let output = output.map_err(|error| error.in_member("outputContainer"));
         let output = output.map_err(Failure::of(log_events::ENCODE_OUTPUT))?;
         let inputs = locate_inputs(self.inputs, self.is_scattered, storage)?;
-        for input in &inputs {
-            must_exist(input, storage).await?;
-        }
+        let account = output.account.clone();
+        let mut job = EncodeJob {
+            name: format!("{}-{}", output.asset_name(), step.operation.id.suffix()),
+            work: self.work,
+            inputs,
+            output,
+            clip: self.clip,
+            priority: self.priority,
+            correlation: Correlation::new(),
+        };
+        let place = match begun_before(step, &account).await? {
+            Some(before) => before.about,
+            None => {
+                for input in &job.inputs {
+                    must_exist(input, storage).await?;
+                }
+                let place = self.encoder.place(&job).await.map_err(not_submitted)?;
+                // Another replica may have been faster.
+                begin(step, &account, &place).await?.before.map_or(place, |before| before.about)
+            }
+        };
         let room = self.encoder.correlation_bytes_max();
         let container = self.output_container.as_str();
-        let correlation =
-            correlation::write(step, self.family.noted(), &output.account, container, room).await?;
-        let name = format!("{}-{}", output.asset_name(), step.operation.id.suffix());
-        let Self { work, clip, priority, .. } = self;
-        let is_repeated = step.operation.may_have_begun();
-        let job = EncodeJob { name, work, inputs, output, clip, priority, is_repeated, correlation };
-        self.encoder.submit(&job).await.map_err(not_submitted)?;
+        job.correlation = correlation::write(step, self.family.noted(), &account, container, room).await?;
+        self.encoder.submit(&job, &place).await.map_err(not_submitted)?;
         Ok(job.name)
     }
 }
 
 /// The part of the inputs that is meant.
-pub(super) fn clip(times: Option<&TimeBasedEncode>) -> Result<ClipTimes, Failure> {
-    let Some(times) = times else { return Ok(ClipTimes::default()) };
-    let start = times.start_seconds.unwrap_or_default();
-    if start < 0.0 {
-        return Err(out_of_range("timeBasedEncode.startSeconds: expected a time that is not negative"));
-    }
-    if times.end_seconds.is_some_and(|end| end <= start) {
-        return Err(out_of_range("timeBasedEncode.endSeconds: expected a time after startSeconds"));
-    }
-    Ok(ClipTimes { start_seconds: times.start_seconds, end_seconds: times.end_seconds })
+pub(super) fn clip(times: Option<TimeRange>) -> Result<ClipTimes, Failure> {
+    let times = times.map_or(Ok(ClipTimes::default()), |times| times.times("timeBasedEncode"));
+    times.map_err(|expected| {
+        let LogEvent { id, name } = log_events::TIME_OUT_OF_RANGE;
+        let cause = ProviderError { code: id.to_string(), message: name.to_owned() };
+        Failure::new(log_events::ENCODE_JOB_NOT_CREATED, expected).caused_by(cause)
+    })
 }
 
-/// A time that cannot be meant.
-pub(super) fn out_of_range(message: &str) -> Failure {
-    let LogEvent { id, name } = log_events::TIME_OUT_OF_RANGE;
-    let cause = ProviderError { code: id.to_string(), message: name.to_owned() };
-    Failure::new(log_events::ENCODE_JOB_NOT_CREATED, message).caused_by(cause)
+/// The account in which it is remembered what a request was answered.
+pub(super) fn memory(output_container: &ResourceUri, participants: &Participants) -> Option<String> {
+    let storage = participants.storage.as_deref()?;
+    Some(storage.locate_container(output_container.as_str()).ok()?.account)
 }
 
 /// Something that cannot be meant.
@@ -116,10 +115,12 @@ fn locate_inputs(
     if inputs.is_empty() || inputs.len() > INPUTS_MAX {
         return Err(invalid(format!("inputs: expected 1 to {INPUTS_MAX} inputs, found {}", inputs.len())));
     }
-    let locate = |input: &EncodeInput| {
-        storage.locate(input.blob_uri.as_str()).map_err(Failure::of(log_events::ENCODE_REQUEST_INVALID))
+    let locate = |(number, input): (usize, &EncodeInput)| {
+        let located = storage.locate(input.blob_uri.as_str());
+        let located = located.map_err(|error| error.in_member(&format!("inputs[{number}].blobUri")));
+        located.map_err(Failure::of(log_events::ENCODE_REQUEST_INVALID))
     };
-    let located = inputs.iter().map(locate).collect::<Result<Vec<_>, _>>()?;
+    let located = inputs.iter().enumerate().map(locate).collect::<Result<Vec<_>, _>>()?;
     let together = |container: &ContainerAddress| *container == located[0].container;
     match located.iter().position(|blob| !is_scattered && !together(&blob.container)) {
         None => Ok(located),

@@ -5,8 +5,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::base::lenient::{null_as_default, number};
-use crate::base::{Answer, EventData, Failure, Handler, Step, log_events};
+use crate::base::lenient::null_as_default;
+use crate::base::time_range::TimeRange;
+use crate::base::{Answer, EventData, Failure, Handler, Step, begin, begun_before, log_events};
 use crate::operation_context::OperationContext;
 use crate::participants::{
     BlobAddress, ClipTimes, ContainerAddress, LocatorRequest, ParticipantError, Participants,
@@ -27,28 +28,19 @@ pub struct MediaServicesLocatorCreateRequest {
     /// How they are protected, in any case: `clearStreamingOnly` (where the operator allows it), `clearKeyStreaming` (HLS with
     /// AES-128), `cencClearKeyStreaming` (DASH, for Clear Key), `cencDrmStreaming` or `multiDrmStreaming`; or the name of a
     /// streaming policy of the account.
+    #[serde(default, deserialize_with = "null_as_default")]
+    #[schemars(required)]
     streaming_policy_name: String,
     /// Who gets keys: `clearKey`, `cencDrmKey` or `multiDrmKey`, in any case; or the name of a content key policy of the
     /// account. Nothing, or blank, for clear streaming.
     content_key_policy_name: Option<String>,
     /// The part that is shown; an end that is left out is the media's own.
-    time_based_filter: Option<TimeBasedFilter>,
+    time_based_filter: Option<TimeRange>,
     /// Whether a filter is made for each audio track, for players to choose by: `audio00`, `audio01` and so on.
     #[serde(default, deserialize_with = "null_as_default")]
+    #[schemars(with = "Option<bool>")]
     generate_audio_filters: bool,
     operation_context: Option<OperationContext>,
-}
-
-/// A part of the media.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-struct TimeBasedFilter {
-    /// From where, in seconds.
-    #[serde(default, deserialize_with = "number")]
-    start_seconds: Option<f64>,
-    /// To where, in seconds.
-    #[serde(default, deserialize_with = "number")]
-    end_seconds: Option<f64>,
 }
 
 impl EventData for MediaServicesLocatorCreateRequest {
@@ -128,13 +120,15 @@ impl Handler for MediaServicesLocatorCreate {
 
     async fn handle(request: Self::Event, step: &Step<'_>) -> Result<Self::Response, Failure> {
         let (storage, publication) = (step.storage()?, step.publication()?);
-        let time = time(request.time_based_filter.as_ref())?;
+        let time = time(request.time_based_filter)?;
         if request.streaming_policy_name.trim().is_empty() {
             let message = "streamingPolicyName: expected the name of a streaming policy";
             return Err(Failure::new(log_events::STREAMING_POLICY_UNKNOWN, message));
         }
         let container = storage.locate_container(request.container_uri.as_str());
+        let container = container.map_err(|error| error.in_member("containerUri"));
         let container = container.map_err(Failure::of(log_events::PUBLICATION_ASSET))?;
+        must_exist(&container, storage).await?;
         let server_manifest = match request.generate_audio_filters {
             true => Some(server_manifest(&container, storage).await?),
             false => None,
@@ -148,7 +142,16 @@ impl Handler for MediaServicesLocatorCreate {
             time,
             server_manifest,
         };
-        let published = publication.publish(&locator).await.map_err(not_published)?;
+        let account = &locator.container.account;
+        let place = match begun_before(step, account).await? {
+            Some(before) => before.about,
+            None => {
+                let place = publication.place().await.map_err(not_published)?;
+                // Another replica may have been faster.
+                begin(step, account, &place).await?.before.map_or(place, |before| before.about)
+            }
+        };
+        let published = publication.publish(&locator, &place).await.map_err(not_published)?;
         Ok(MediaServicesLocatorCreateSuccess {
             locator_name: published.locator,
             envelope_key_id: published.envelope_key_id,
@@ -165,18 +168,23 @@ fn given(name: Option<&str>) -> Option<String> {
 }
 
 /// The part that is shown. A filter that leaves both ends open shows all.
-fn time(filter: Option<&TimeBasedFilter>) -> Result<Option<ClipTimes>, Failure> {
-    let Some(&TimeBasedFilter { start_seconds, end_seconds }) = filter else { return Ok(None) };
-    let out_of_range = |message: &str| Err(Failure::new(log_events::TIME_OUT_OF_RANGE, message));
-    let start = start_seconds.unwrap_or_default();
-    if start < 0.0 {
-        return out_of_range("timeBasedFilter.startSeconds: expected a time that is not negative");
-    }
-    if end_seconds.is_some_and(|end| end <= start) {
-        return out_of_range("timeBasedFilter.endSeconds: expected a time after startSeconds");
-    }
-    let is_open = start_seconds.is_none() && end_seconds.is_none();
-    Ok((!is_open).then_some(ClipTimes { start_seconds, end_seconds }))
+fn time(filter: Option<TimeRange>) -> Result<Option<ClipTimes>, Failure> {
+    let Some(filter) = filter else { return Ok(None) };
+    let times = filter.times("timeBasedFilter");
+    let times = times.map_err(|expected| Failure::new(log_events::TIME_OUT_OF_RANGE, expected))?;
+    Ok((times != ClipTimes::default()).then_some(times))
+}
+
+/// Media Services would make a container that is not there.
+async fn must_exist(container: &ContainerAddress, storage: &dyn Storage) -> Result<(), Failure> {
+    let found = storage.container_etag(container).await.map_err(|error| match error {
+        ParticipantError::NotFound(what, provider) => {
+            let message = format!("containerUri: expected a container that is there; {what} does not exist");
+            ParticipantError::Rejected(message, provider)
+        }
+        error => error,
+    });
+    found.map(|_| ()).map_err(Failure::of(log_events::PUBLICATION_ASSET))
 }
 
 /// The first server manifest in a container, as the original took it.

@@ -34,7 +34,7 @@ impl EventData for MediaServicesLocatorDeleteRequest {
 #[serde(rename_all = "camelCase")]
 #[schemars(title = "response.mediaservices.locator.delete.success")]
 pub struct MediaServicesLocatorDeleteSuccess {
-    /// As requested.
+    /// As requested, without spaces around it.
     locator_name: String,
 }
 
@@ -57,8 +57,8 @@ impl Handler for MediaServicesLocatorDelete {
     const CLASS: &'static str = "MediaServicesLocatorDeleteHandler";
 
     async fn handle(request: Self::Event, step: &Step<'_>) -> Result<Self::Response, Failure> {
-        let locator_name = request.locator_name;
-        if locator_name.trim().is_empty() {
+        let locator_name = request.locator_name.trim().to_owned();
+        if locator_name.is_empty() {
             let message = "locatorName: expected the name of a locator";
             return Err(Failure::new(log_events::LOCATOR_NOT_DELETED, message));
         }

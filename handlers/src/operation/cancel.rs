@@ -16,7 +16,10 @@ use crate::resource_uri::ResourceUri;
 #[serde(rename_all = "camelCase")]
 #[schemars(
     title = "request.operation.cancel",
-    extend("oneOf" = [{"required": ["workflowJobName"]}, {"required": ["blobUri"]}])
+    extend("oneOf" = [
+        {"required": ["workflowJobName"], "properties": {"workflowJobName": {"type": "string"}}},
+        {"required": ["blobUri"], "properties": {"blobUri": {"type": "string"}}},
+    ])
 )]
 pub struct OperationCancelRequest {
     /// The job, as answers about the encode call it.

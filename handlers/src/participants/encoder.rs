@@ -26,11 +26,19 @@ pub struct EncodeJob {
     pub clip: ClipTimes,
     /// How urgent it is; without it, as urgent as most.
     pub priority: Option<Priority>,
-    /// Whether it may have been submitted before, wherever that was: then it is not submitted elsewhere while that cannot be
-    /// found out.
-    pub is_repeated: bool,
     /// Comes back with every event of the job.
     pub correlation: BTreeMap<String, String>,
+}
+
+impl EncodeJob {
+    /// The containers that inputs lie in, in the order in which they are first named.
+    pub fn input_containers(&self) -> impl Iterator<Item = &ContainerAddress> {
+        let containers = self.inputs.iter().map(|blob| &blob.container).enumerate();
+        let is_first = |&(at, container): &(usize, &ContainerAddress)| {
+            !self.inputs[..at].iter().any(|earlier| earlier.container == *container)
+        };
+        containers.filter(is_first).map(|(_, container)| container)
+    }
 }
 
 /// What an encoder is asked to do.
@@ -162,8 +170,11 @@ pub trait Encoder: Send + Sync {
     /// Room for the correlation values of a job, in bytes, all together.
     fn correlation_bytes_max(&self) -> usize;
 
-    /// Submits a job. A job of that name that carries the same operation is the one that was meant.
-    async fn submit(&self, job: &EncodeJob) -> Result<(), EncodeError>;
+    /// Says where a job should go now, in a word of visible ASCII, and makes all ready for it there.
+    async fn place(&self, job: &EncodeJob) -> Result<String, EncodeError>;
+
+    /// Submits a job there. A job of that name that carries the same operation is the one that was meant.
+    async fn submit(&self, job: &EncodeJob, place: &str) -> Result<(), EncodeError>;
 
     /// Asks for a job to be stopped. One that is being stopped, or has been, is as wanted.
     async fn cancel(&self, ticket: &JobTicket) -> Result<(), ParticipantError>;

@@ -78,8 +78,11 @@ pub struct PublicationError {
 /// A publisher of media.
 #[async_trait]
 pub trait Publication: Send + Sync {
-    /// Publishes media. What is there already for the same request is what was meant.
-    async fn publish(&self, request: &LocatorRequest) -> Result<Published, PublicationError>;
+    /// Says where media should be published now, in a word of visible ASCII.
+    async fn place(&self) -> Result<String, PublicationError>;
+
+    /// Publishes media there. What is there already for the same request is what was meant.
+    async fn publish(&self, request: &LocatorRequest, place: &str) -> Result<Published, PublicationError>;
 
     /// Takes a publication back, with what was made for it alone. One that is not there is as wanted.
     async fn unpublish(&self, locator: &str) -> Result<(), ParticipantError>;

@@ -1,6 +1,7 @@
 //! One region's account: how it is spoken to, whether it is well, and the names it has for containers. Not what it does with
 //! media.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,9 +15,10 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use super::token::RmsTokenPolicy;
-use crate::azure::classify::classify;
+use crate::azure::classify::{classify, is_denied};
 use crate::azure::pipeline::{client_options, segment};
 use crate::azure::token_policy::StaticTokenPolicy;
 use crate::azure::wire::Wire;
@@ -38,6 +40,7 @@ const PAGES_MAX: usize = 20;
 
 /// One region's account.
 pub(super) struct Account {
+    name: String,
     region: String,
     /// Up to and with the account's name, without a slash at the end.
     url: String,
@@ -45,6 +48,8 @@ pub(super) struct Account {
     correlation_bytes_max: usize,
     /// Until when it is taken to be ill. Forgotten with the process.
     ill_until: Mutex<Option<Instant>>,
+    /// Paths that this process has put, with digests of what it put there. Forgotten with the process.
+    put: Mutex<BTreeMap<String, Uuid>>,
 }
 
 /// A page of what the dialect lists.
@@ -88,16 +93,24 @@ impl Account {
         let pipeline =
             Pipeline::new(None, None, client_options(wire, vec![policy]), Vec::new(), Vec::new(), None);
         Ok(Self {
+            name: config.account.clone(),
             region: config.region.clone(),
             url,
             pipeline,
             correlation_bytes_max: config.correlation_bytes_max,
             ill_until: Mutex::new(None),
+            put: Mutex::default(),
         })
     }
 
-    pub(super) fn region(&self) -> &str {
-        &self.region
+    /// Its name, which says where work was begun.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where it is, as the end of a sentence.
+    pub(super) fn here(&self) -> String {
+        if self.region.is_empty() { String::new() } else { format!(" in {}", self.region) }
     }
 
     pub(super) fn correlation_bytes_max(&self) -> usize {
@@ -109,11 +122,29 @@ impl Account {
         ill_until.is_none_or(|until| until <= Instant::now())
     }
 
-    /// Remembers from an answer whether the account is well: one that refuses is.
-    pub(super) fn heed<T>(&self, answer: &Result<T, ParticipantError>) {
-        let is_ill = answer.as_ref().is_err_and(ParticipantError::is_passing);
-        *self.ill_until.lock().unwrap_or_else(PoisonError::into_inner) =
-            is_ill.then(|| Instant::now() + ILL_FOR);
+    /// Whether this process has put just this there.
+    pub(super) fn has_put(&self, path: &str, body: &Value) -> bool {
+        self.put.lock().unwrap_or_else(PoisonError::into_inner).get(path) == Some(&digest(body))
+    }
+
+    /// Remembers that it has.
+    pub(super) fn note_put(&self, path: &str, body: &Value) {
+        self.put.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned(), digest(body));
+    }
+
+    /// Remembers that the account is not well.
+    pub(super) fn was_ill(&self) {
+        *self.ill_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + ILL_FOR);
+    }
+
+    /// Remembers from an answer whether the account is well. One that refuses is, unless it refuses us altogether.
+    fn heed<T>(&self, answer: &azure_core::Result<T>) {
+        let is_ill = |error: &azure_core::Error| classify(error, "").is_passing() || is_denied(error);
+        if answer.as_ref().is_err_and(is_ill) {
+            self.was_ill();
+        } else {
+            *self.ill_until.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        }
     }
 
     /// Asks for something below the account, and reads the answer.
@@ -182,13 +213,16 @@ impl Account {
     /// Makes the asset that stands for a container, or leaves the one that is there.
     pub(super) async fn asset(&self, container: &ContainerAddress) -> Result<(), ParticipantError> {
         let name = container.asset_name();
+        let (path, what) = (format!("assets/{}", segment(&name)), format!("the asset {name:?}"));
+        match self.get::<Value>(&path, ASSETS_VERSION, &what).await {
+            Err(ParticipantError::NotFound(..)) => {}
+            found => return found.map(|_| ()),
+        }
         let body = json!({"properties": {
             "container": container.container,
             "storageAccountName": container.account,
         }});
-        let path = format!("assets/{}", segment(&name));
-        self.put(&path, ASSETS_VERSION, &body, &format!("the asset {name:?}")).await?;
-        Ok(())
+        self.put(&path, ASSETS_VERSION, &body, &what).await.map(|_| ())
     }
 
     async fn send(
@@ -209,9 +243,14 @@ impl Account {
             request.insert_header(CONTENT_TYPE, "application/json");
             request.set_body(body.to_string().into_bytes());
         }
-        let response = self.pipeline.send(&Context::default(), &mut request, None).await?;
-        Ok(response.into_body().to_vec())
+        let answer = self.pipeline.send(&Context::default(), &mut request, None).await;
+        self.heed(&answer);
+        Ok(answer?.into_body().to_vec())
     }
+}
+
+fn digest(body: &Value) -> Uuid {
+    Uuid::new_v5(&Uuid::NAMESPACE_OID, body.to_string().as_bytes())
 }
 
 /// Reads an answer about something.

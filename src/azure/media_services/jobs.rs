@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use gridwich_handlers::participants::{
-    BlobAddress, ClipTimes, EncodeJob, JobSnapshot, JobTicket, ParticipantError, Priority, Work,
+    ClipTimes, ContainerAddress, EncodeJob, JobSnapshot, JobTicket, ParticipantError, Priority, SubmitStep,
+    Work,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -92,19 +93,31 @@ impl Account {
         read(&self.put(&path, ENCODING_VERSION, body, &what).await?, &what)
     }
 
-    /// Submits a job whose assets are there.
-    pub(super) async fn put_job(
+    /// Makes the transform and the assets of a job, or finds them. `step` is where that has got to.
+    pub(super) async fn make_ready(
         &self,
         job: &EncodeJob,
-        transform: &Transform,
+        step: &mut SubmitStep,
     ) -> Result<(), ParticipantError> {
+        self.transform(&job.work).await?;
+        *step = SubmitStep::InputAsset;
+        for container in job.input_containers() {
+            self.asset(container).await?;
+        }
+        *step = SubmitStep::OutputAsset;
+        self.asset(&job.output).await
+    }
+
+    /// Submits a job that all is ready for.
+    pub(super) async fn submit(&self, job: &EncodeJob) -> Result<(), ParticipantError> {
+        let transform = self.transform(&job.work).await?;
         let what = format!("the job {:?}", job.name);
-        let ticket = JobTicket { transform: Some(transform.name.clone()), job: job.name.clone() };
         let path = job_path(&transform.name, &job.name);
-        match self.put(&path, ENCODING_VERSION, &job_body(job, transform), &what).await {
+        match self.put(&path, ENCODING_VERSION, &job_body(job, &transform), &what).await {
             Ok(_) => Ok(()),
             // The name follows from the operation: a job that carries the same is the one we meant.
             Err(conflict @ ParticipantError::Conflict(..)) => {
+                let ticket = JobTicket { transform: Some(transform.name), job: job.name.clone() };
                 let found = self.job(&ticket).await?;
                 if job.is(&found) { Ok(()) } else { Err(conflict) }
             }
@@ -187,7 +200,7 @@ fn job_body(job: &EncodeJob, transform: &Transform) -> Value {
         outputs.iter_mut().for_each(|output| output["presetOverride"] = presets::of_pictures(pictures));
     }
     let mut properties = json!({
-        "input": input(&job.inputs, job.clip),
+        "input": input(job),
         "outputs": outputs,
         "correlationData": job.correlation,
     });
@@ -201,18 +214,14 @@ fn job_body(job: &EncodeJob, transform: &Transform) -> Value {
     json!({"properties": properties})
 }
 
-/// An input for each container, in the order in which they are first named.
-fn input(blobs: &[BlobAddress], clip: ClipTimes) -> Value {
-    let mut containers = Vec::<(String, Vec<&str>)>::new();
-    for blob in blobs {
-        let asset = blob.container.asset_name();
-        match containers.iter_mut().find(|(name, _)| *name == asset) {
-            Some((_, files)) => files.push(&blob.name),
-            None => containers.push((asset, vec![&blob.name])),
-        }
-    }
-    let mut inputs =
-        containers.into_iter().map(|(asset, files)| asset_input(&asset, &files, clip)).collect::<Vec<_>>();
+/// An input for each container.
+fn input(job: &EncodeJob) -> Value {
+    let asset_input = |container: &ContainerAddress| {
+        let own = job.inputs.iter().filter(|blob| blob.container == *container);
+        let files = own.map(|blob| blob.name.as_str()).collect::<Vec<_>>();
+        asset_input(&container.asset_name(), &files, job.clip)
+    };
+    let mut inputs = job.input_containers().map(asset_input).collect::<Vec<_>>();
     match inputs.len() {
         1 => inputs.remove(0),
         _ => json!({"@odata.type": "#Microsoft.Media.JobInputs", "inputs": inputs}),

@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
 
-use crate::config::DrmConfig;
+use crate::config::{DrmConfig, NOT_SET};
 use crate::secret::Secret;
 
 /// Who gives tokens out, and for what, as the original had it.
@@ -13,8 +13,6 @@ const ISSUER: &str = "gridwich";
 const AUDIENCE: &str = "urn:drm";
 /// The claim that names the key which a token is for; Media Services fills its value in.
 const KEY_CLAIM: &str = "urn:microsoft:azure:mediaservices:contentkeyidentifier";
-/// The original's word for a secret that nobody has set yet.
-const NOT_SET: &str = "KEY_VAULT_SECRET_NOT_SET";
 
 /// For how long a licence may be kept.
 #[derive(Clone, Copy)]

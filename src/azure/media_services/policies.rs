@@ -1,8 +1,5 @@
-//! The policies that requests name and we know: how media are protected, and in which order policies are renewed. What
+//! The policies that requests name and we know: how media are protected. What
 //! players must show to get a key is `key_policies`'.
-
-use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -26,20 +23,16 @@ pub(super) struct StreamingPolicy {
 pub(super) struct KeyPolicy {
     pub(super) name: String,
     pub(super) body: Option<Value>,
-    /// Whether it is made anew even where it is there.
-    pub(super) renews: bool,
 }
 
 /// The policies we know, as configured.
 pub(super) struct Policies {
     drm: DrmConfig,
-    /// Content key policies that this process has made anew. Once is enough.
-    renewed: Mutex<BTreeSet<String>>,
 }
 
 impl Policies {
     pub(super) fn new(drm: &DrmConfig) -> Self {
-        Self { drm: drm.clone(), renewed: Mutex::default() }
+        Self { drm: drm.clone() }
     }
 
     /// The streaming policy of that name: ours, in any case, or the account's.
@@ -61,19 +54,14 @@ impl Policies {
     /// The setting of `media.drm` that it needs and that is missing.
     pub(super) fn content_key(&self, name: &str) -> Result<KeyPolicy, &'static str> {
         let Some((name, body)) = key_policies::named(name, &self.drm)? else {
-            return Ok(KeyPolicy { name: name.to_owned(), body: None, renews: false });
+            return Ok(KeyPolicy { name: name.to_owned(), body: None });
         };
-        let renews = self.drm.update_content_key_policies && !self.renewed_ones().contains(name);
-        Ok(KeyPolicy { name: name.to_owned(), body: Some(body), renews })
+        Ok(KeyPolicy { name: name.to_owned(), body: Some(body) })
     }
 
-    /// Notes that a policy has been made anew.
-    pub(super) fn renewed(&self, name: &str) {
-        self.renewed_ones().insert(name.to_owned());
-    }
-
-    fn renewed_ones(&self) -> std::sync::MutexGuard<'_, BTreeSet<String>> {
-        self.renewed.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Whether content key policies that are there are made anew.
+    pub(super) fn update_content_key_policies(&self) -> bool {
+        self.drm.update_content_key_policies
     }
 
     /// Streaming policies never change: those that name licence servers are called after these too.

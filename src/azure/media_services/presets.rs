@@ -1,7 +1,7 @@
 //! Transforms we make in an account that lacks them: the dialect's presets by their names, the original's own three, and
 //! those that make pictures.
 
-use gridwich_handlers::participants::{Pictures, Thumbnail, Work};
+use gridwich_handlers::participants::{Pictures, Thumbnail};
 use serde_json::{Value, json};
 
 /// The dialect's presets, which need no more than their name.
@@ -34,14 +34,6 @@ const SPRITE_SIDE: &str = "10%";
 const SPRITE_QUALITY: u32 = 75;
 const THUMBNAIL_QUALITY: u32 = 90;
 
-/// The name of the transform that does some work, in whatever case.
-pub(super) fn transform_of(work: &Work) -> &str {
-    match work {
-        Work::Named(name) | Work::Transform(name) | Work::Preset(name) => name,
-        Work::Pictures(pictures) => transform_of_pictures(pictures),
-    }
-}
-
 fn transform_of_pictures(pictures: &Pictures) -> &'static str {
     match (pictures.sprite, pictures.thumbnail) {
         (true, Some(_)) => "sprite-and-thumbnail",
@@ -72,9 +64,10 @@ pub(super) fn of_pictures(pictures: &Pictures) -> Value {
             Thumbnail::Best => "{Best}".to_owned(),
             Thumbnail::At(seconds) => iso_duration(seconds),
         };
+        // "1" is one picture: of a longer step the encoder would choose the best one.
         codecs.push(json!({
             "@odata.type": "#Microsoft.Media.JpgImage", "label": "thumbnail",
-            "start": start, "step": "PT1S", "range": "PT1S",
+            "start": start, "step": "1", "range": "1",
             "layers": [{"width": "100%", "height": "100%", "quality": THUMBNAIL_QUALITY}],
         }));
     }

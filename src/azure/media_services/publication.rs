@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::account::{ASSETS_VERSION, Account, check_name, is_name, read};
 use super::policies::{KeyPolicy, Policies, StreamingPolicy};
+use super::protection::{is_open, protects, streams};
 use super::server_manifest;
 use crate::azure::pipeline::segment;
 
@@ -20,6 +21,9 @@ const TIMESCALE: u64 = 10_000_000;
 /// The streaming endpoint that every account has; another one was made on purpose.
 const DEFAULT_ENDPOINT: &str = "default";
 
+const OPEN_IS_OFF: &str =
+    "contentKeyPolicyName: expected a policy that asks for tokens, because media.clear_streaming is false";
+const NOTHING_TO_STREAM: &str = "containerUri: expected a container with the outputs of an encode (.ism and .mp4), found nothing to stream";
 const CLEAR_IS_OFF: &str = "streamingPolicyName: expected a streaming policy with protection, because media.clear_streaming is false";
 
 /// A streaming endpoint.
@@ -34,7 +38,7 @@ pub(super) struct Endpoint {
 struct EndpointProperties {
     host_name: String,
     #[serde(default)]
-    resource_state: String,
+    resource_state: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -42,7 +46,8 @@ struct Locator {
     properties: LocatorProperties,
 }
 
-#[derive(Deserialize, PartialEq)]
+/// What a locator says. Lists may be null: services differ in that.
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct LocatorProperties {
     asset_name: String,
@@ -50,14 +55,24 @@ struct LocatorProperties {
     #[serde(default)]
     default_content_key_policy_name: Option<String>,
     #[serde(default)]
-    filters: Vec<String>,
+    filters: Option<Vec<String>>,
+}
+
+impl LocatorProperties {
+    /// All names, as the service compares them: without case.
+    fn names(&self) -> Vec<String> {
+        let key_policy = self.default_content_key_policy_name.as_deref().unwrap_or_default();
+        let own = [&self.asset_name, &self.streaming_policy_name, key_policy];
+        let filters = self.filters.iter().flatten().map(String::as_str);
+        own.into_iter().chain(filters).map(str::to_lowercase).collect()
+    }
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Keys {
     #[serde(default)]
-    content_keys: Vec<Key>,
+    content_keys: Option<Vec<Key>>,
 }
 
 #[derive(Deserialize)]
@@ -71,7 +86,7 @@ struct Key {
 #[serde(rename_all = "camelCase")]
 struct Paths {
     #[serde(default)]
-    streaming_paths: Vec<StreamingPath>,
+    streaming_paths: Option<Vec<StreamingPath>>,
 }
 
 #[derive(Deserialize)]
@@ -79,7 +94,7 @@ struct Paths {
 struct StreamingPath {
     streaming_protocol: String,
     #[serde(default)]
-    paths: Vec<String>,
+    paths: Option<Vec<String>>,
 }
 
 impl Account {
@@ -89,7 +104,10 @@ impl Account {
         let what = "the streaming endpoints";
         let mut all = self.list::<Endpoint>("streamingEndpoints", ASSETS_VERSION, what).await?;
         let rank = |endpoint: &Endpoint| {
-            (endpoint.properties.resource_state != "Running", endpoint.name == DEFAULT_ENDPOINT)
+            (
+                endpoint.properties.resource_state.as_deref() != Some("Running"),
+                endpoint.name == DEFAULT_ENDPOINT,
+            )
         };
         all.sort_by_key(rank);
         let first = all.into_iter().next();
@@ -99,33 +117,44 @@ impl Account {
     pub(super) async fn publish(
         &self,
         request: &LocatorRequest,
-        endpoint: &Endpoint,
         policies: &Policies,
     ) -> Result<Published, PublicationError> {
         let at = |step| move |source| PublicationError { step, source };
+        let endpoint = self.endpoint().await.map_err(at(PublicationStep::Endpoint))?;
         let streaming = self.streaming_policy(&request.streaming_policy, policies).await;
         let (streaming_policy_name, policy) = streaming.map_err(at(PublicationStep::StreamingPolicy))?;
-        if is_clear(&policy) && !request.may_be_clear {
-            let source = ParticipantError::Rejected(CLEAR_IS_OFF.to_owned(), None);
-            return Err(PublicationError { step: PublicationStep::Clear, source });
+        if !request.may_be_clear && !protects(&streaming_policy_name, &policy) {
+            return Err(refused(PublicationStep::Clear, CLEAR_IS_OFF));
         }
         let default_content_key_policy_name = match &request.content_key_policy {
-            Some(name) => Some(self.content_key_policy(name, policies).await?),
             None => None,
+            Some(name) => {
+                let (name, policy) = self.content_key_policy(name, policies).await?;
+                if !request.may_be_clear && is_open(&policy) {
+                    return Err(refused(PublicationStep::Clear, OPEN_IS_OFF));
+                }
+                Some(name)
+            }
         };
         self.asset(&request.container).await.map_err(at(PublicationStep::Asset))?;
         let asset_name = request.container.asset_name();
-        let filters = self.filters(request, &asset_name).await?;
+        let filters = Some(self.filters(request, &asset_name).await?);
         let properties =
             LocatorProperties { asset_name, streaming_policy_name, default_content_key_policy_name, filters };
         let name = format!("{LOCATOR}{}", request.suffix);
         self.locator(&name, properties).await.map_err(at(PublicationStep::Locator))?;
-        self.published(name, endpoint).await.map_err(at(PublicationStep::Paths))
+        let published = self.published(name, &endpoint).await.map_err(at(PublicationStep::Paths))?;
+        if published.dash.is_none() && published.hls.is_none() && streams(&policy) {
+            // Nobody could play it, and nobody hears its name.
+            self.unpublish(&published.locator).await.map_err(at(PublicationStep::Paths))?;
+            return Err(refused(PublicationStep::Paths, NOTHING_TO_STREAM));
+        }
+        Ok(published)
     }
 
     /// Deletes a locator and its time filter, if they are here.
     pub(super) async fn unpublish(&self, name: &str) -> Result<(), ParticipantError> {
-        let what = format!("the locator {name:?}");
+        let what = format!("the locator {name:?}{}", self.here());
         let path = format!("streamingLocators/{}", segment(name));
         if !is_name(name) {
             let message = "locatorName: expected the name of a locator".to_owned();
@@ -136,14 +165,17 @@ impl Account {
             Err(ParticipantError::NotFound(..)) => return Ok(()),
             Err(error) => return Err(error),
         };
-        self.delete(&path, ASSETS_VERSION, &what).await?;
-        let suffix = name.strip_prefix(LOCATOR).unwrap_or(name);
-        let own = format!("{TIME_FILTER}{suffix}");
-        if locator.filters.contains(&own) {
+        // The filter first: once the locator is gone, nobody knows of which asset it was.
+        let own = format!("{TIME_FILTER}{}", name.strip_prefix(LOCATOR).unwrap_or(name));
+        if locator.filters.iter().flatten().any(|filter| *filter == own) {
             let path = filter_path(&locator.asset_name, &own);
-            self.delete(&path, ASSETS_VERSION, &format!("the filter {own:?}")).await?;
+            match self.delete(&path, ASSETS_VERSION, &format!("the filter {own:?}")).await {
+                // A service that keeps filters in use keeps this one.
+                Ok(()) | Err(ParticipantError::Conflict(..)) => {}
+                Err(error) => return Err(error),
+            }
         }
-        Ok(())
+        self.delete(&path, ASSETS_VERSION, &what).await
     }
 
     /// The policy as the account has it, with its name there; made if it is one of ours and missing.
@@ -169,8 +201,12 @@ impl Account {
         Ok((name, found))
     }
 
-    /// The name of the policy in the account, made if it is one of ours and missing.
-    async fn content_key_policy(&self, name: &str, policies: &Policies) -> Result<String, PublicationError> {
+    /// The policy as the account has it, with its name there; made if it is one of ours and missing, or out of date.
+    async fn content_key_policy(
+        &self,
+        name: &str,
+        policies: &Policies,
+    ) -> Result<(String, Value), PublicationError> {
         let at = |step| move |source| PublicationError { step, source };
         let what = format!("the content key policy {name:?}");
         let missing = |setting: &str| {
@@ -178,24 +214,27 @@ impl Account {
             ParticipantError::Rejected(message, None)
         };
         let own = policies.content_key(name).map_err(missing);
-        let KeyPolicy { name, body, renews } = own.map_err(at(PublicationStep::Configuration))?;
+        let KeyPolicy { name, body } = own.map_err(at(PublicationStep::Configuration))?;
         check_name(&name, &what).map_err(at(PublicationStep::ContentKeyPolicy))?;
         let path = format!("contentKeyPolicies/{}", segment(&name));
-        let found = self.get::<Value>(&path, ASSETS_VERSION, &what).await;
-        let made = match (found, body) {
-            (Err(ParticipantError::NotFound(..)), Some(body)) => {
-                self.put(&path, ASSETS_VERSION, &body, &what).await.map(|_| ())
+        let policy = match (self.get::<Value>(&path, ASSETS_VERSION, &what).await, body) {
+            (Err(ParticipantError::NotFound(..)), Some(body)) => self.put_policy(&path, body, &what).await,
+            (Ok(_), Some(body)) if policies.update_content_key_policies() && !self.has_put(&path, &body) => {
+                self.put_policy(&path, body, &what).await
             }
-            (Ok(_), Some(body)) if renews => {
-                let renewed = self.put(&path, ASSETS_VERSION, &body, &what).await;
-                renewed.inspect(|_| policies.renewed(&name)).map(|_| ())
-            }
-            (found, _) => found.map(|_| ()),
+            (found, _) => found,
         };
-        match made {
-            // Somebody else is making it at this moment.
-            Err(ParticipantError::Conflict(..)) => Ok(name),
-            made => made.map(|()| name).map_err(at(PublicationStep::ContentKeyPolicy)),
+        policy.map(|policy| (name, policy)).map_err(at(PublicationStep::ContentKeyPolicy))
+    }
+
+    async fn put_policy(&self, path: &str, body: Value, what: &str) -> Result<Value, ParticipantError> {
+        match self.put(path, ASSETS_VERSION, &body, what).await {
+            // Somebody else is making the same at this moment.
+            Ok(_) | Err(ParticipantError::Conflict(..)) => {
+                self.note_put(path, &body);
+                Ok(body)
+            }
+            Err(error) => Err(error),
         }
     }
 
@@ -243,7 +282,7 @@ impl Account {
         match self.put(&path, ASSETS_VERSION, &body, &what).await {
             Err(conflict @ ParticipantError::Conflict(..)) => {
                 let found = self.get::<Locator>(&path, ASSETS_VERSION, &what).await?;
-                if found.properties == wanted { Ok(()) } else { Err(conflict) }
+                if found.properties.names() == wanted.names() { Ok(()) } else { Err(conflict) }
             }
             made => made.map(|_| ()),
         }
@@ -257,11 +296,13 @@ impl Account {
         let what = format!("the paths of the locator {locator:?}");
         let paths: Paths =
             read(&self.post(&format!("{path}/listPaths"), ASSETS_VERSION, &what).await?, &what)?;
-        let key =
-            |kind: &str| keys.content_keys.iter().find(|key| key.kind == kind).map(|key| key.id.clone());
+        let key = |kind: &str| {
+            keys.content_keys.iter().flatten().find(|key| key.kind == kind).map(|key| key.id.clone())
+        };
         let url = |protocol: &str, extension: &str| {
-            let path = paths.streaming_paths.iter().find(|path| path.streaming_protocol == protocol)?;
-            let path = path.paths.first()?;
+            let path =
+                paths.streaming_paths.iter().flatten().find(|path| path.streaming_protocol == protocol)?;
+            let path = path.paths.as_ref()?.first()?;
             let extension = if path.ends_with(extension) { "" } else { extension };
             Some(format!("https://{}{path}{extension}", endpoint.properties.host_name))
         };
@@ -280,10 +321,8 @@ fn filter_path(asset: &str, filter: &str) -> String {
     format!("assets/{}/assetFilters/{}", segment(asset), segment(filter))
 }
 
-/// Whether a policy lets anything be streamed or downloaded as it is.
-fn is_clear(policy: &Value) -> bool {
-    let protocols = policy["properties"]["noEncryption"]["enabledProtocols"].as_object();
-    protocols.is_some_and(|protocols| protocols.values().any(|enabled| enabled.as_bool() == Some(true)))
+fn refused(step: PublicationStep, sentence: &str) -> PublicationError {
+    PublicationError { step, source: ParticipantError::Rejected(sentence.to_owned(), None) }
 }
 
 fn time_range(time: ClipTimes) -> Value {

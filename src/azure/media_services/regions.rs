@@ -1,4 +1,5 @@
-//! Which region gets new work: the first, in the configured order, that is well. The one place where that is decided.
+//! Which region is asked, and which gets new work: the first, in the configured order, that is well. The one place where that
+//! is decided.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -7,10 +8,10 @@ use gridwich_handlers::participants::ParticipantError;
 
 use super::account::Account;
 
-/// How long a region may take to show that it is there, while there is another: then there is time left for that one.
+/// How long a region may take to answer, while there is another: then there is time left for that one.
 const PATIENCE: Duration = Duration::from_secs(6);
 
-/// A choice among accounts, one after the other.
+/// A walk through accounts, one after the other.
 pub(super) struct Choice<'a> {
     left: VecDeque<&'a Account>,
     trouble: Option<ParticipantError>,
@@ -26,7 +27,7 @@ impl<'a> Choice<'a> {
     /// The next to be tried.
     ///
     /// # Errors
-    /// What was wrong with those that have been tried, when none is left.
+    /// What was wrong with the first of those that have been tried, when none is left.
     pub(super) fn next(&mut self) -> Result<&'a Account, ParticipantError> {
         self.left.pop_front().ok_or_else(|| {
             self.trouble
@@ -35,24 +36,31 @@ impl<'a> Choice<'a> {
         })
     }
 
-    /// Waits for the first thing that was asked of an account, which must leave nothing behind that matters if the work goes
-    /// elsewhere after all. Nothing when the account is not well: then the next is to be tried.
-    pub(super) async fn first_answer<T>(
+    /// Waits for what was asked of an account, not for ever while there is another.
+    pub(super) async fn answer<T>(
+        &self,
+        account: &Account,
+        answer: impl Future<Output = Result<T, ParticipantError>>,
+    ) -> Result<T, ParticipantError> {
+        if self.left.is_empty() {
+            return answer.await;
+        }
+        tokio::time::timeout(PATIENCE, answer).await.unwrap_or_else(|_| {
+            account.was_ill();
+            Err(ParticipantError::Unavailable(format!("media services{}", account.here()), None))
+        })
+    }
+
+    /// Waits for what makes an account ready for new work, which must not matter if the work goes elsewhere after all.
+    /// Nothing when the account is not well: then the next is to be tried.
+    pub(super) async fn ready<T>(
         &mut self,
         account: &Account,
         answer: impl Future<Output = Result<T, ParticipantError>>,
     ) -> Option<Result<T, ParticipantError>> {
-        let answer = if self.left.is_empty() {
-            answer.await
-        } else {
-            let late =
-                || ParticipantError::Unavailable(format!("media services in {}", account.region()), None);
-            tokio::time::timeout(PATIENCE, answer).await.unwrap_or_else(|_| Err(late()))
-        };
-        account.heed(&answer);
-        match answer {
-            Err(error) if error.is_passing() => {
-                tracing::warn!(region = account.region(), "a region is not well: {error}");
+        match self.answer(account, answer).await {
+            Err(error) if !account.is_well() => {
+                tracing::warn!("media services{} are not well: {error}", account.here());
                 self.trouble = self.trouble.take().or(Some(error));
                 None
             }
