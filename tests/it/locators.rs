@@ -310,3 +310,137 @@ async fn request_mediaservices_locator_create_and_delete() {
     book.page("no name", DELETE, json!({})).await;
     insta::assert_snapshot!(book.text());
 }
+
+/// Everything that policies can be made of.
+const DRM: &str = r#"
+[media.drm]
+open_id_connect_discovery_document = "https://tokens.example.com/.well-known/openid-configuration"
+token_key = "aHVzaCBodXNoIGh1c2ggaHVzaCBodXNoIGh1c2g="
+fair_play_ask_hex = "00112233445566778899aabbccddeeff"
+fair_play_certificate_b64 = "aHVzaCBjZXJ0aWZpY2F0ZQ=="
+fair_play_pfx_password = "hush password"
+widevine_licence_url = "https://licences.example.com/widevine/{ContentKeyId}"
+play_ready_licence_url = "https://licences.example.com/playready/{ContentKeyId}"
+fair_play_licence_url = "skd://licences.example.com/fairplay/{ContentKeyId}"
+"#;
+
+#[tokio::test(start_paused = true)]
+async fn drm_is_published_with_the_originals_policies_and_the_ids_of_its_keys() {
+    let world = world_with(DRM).await;
+    let create = |streaming: &str, keys: &str| json!({"containerUri": CONTAINER, "streamingPolicyName": streaming, "contentKeyPolicyName": keys});
+    let answers = ask(&world, "1", CREATE, create("CENCdrmStreaming", "cencDRMkey")).await;
+    let created = &only(&answers, CREATED)["data"];
+    assert!(created["cencKeyId"].is_string() && created.get("cbcsKeyId").is_none(), "{created}");
+    assert!(created.get("hlsUri").is_none(), "without CBCS there is no HLS: {created}");
+    assert!(created["dashUri"].as_str().unwrap().ends_with("encryption=cenc).mpd"), "{created}");
+    let answers = ask(&world, "2", CREATE, create("multiDrmStreaming", "multiDrmKey")).await;
+    let created = &only(&answers, CREATED)["data"];
+    assert!(created["cencKeyId"].is_string() && created["cbcsKeyId"].is_string(), "{created}");
+    assert!(created["hlsUri"].as_str().unwrap().ends_with("encryption=cbcs-aapl).m3u8"), "{created}");
+
+    let (_, policies) = ask_media(&world, Method::GET, REGIONS[0].1, "streamingPolicies").await;
+    let policies = policies["value"].as_array().unwrap();
+    let named = |start: &str| {
+        let mut found = policies.iter().filter(|policy| policy["name"].as_str().unwrap().starts_with(start));
+        found.next().unwrap_or_else(|| panic!("{start}"))["properties"].clone()
+    };
+    let multi = named("multiDrmStreaming-Version-1-0-");
+    let template = "customLicenseAcquisitionUrlTemplate";
+    for (block, drm, url) in [
+        ("commonEncryptionCenc", "widevine", "https://licences.example.com/widevine/{ContentKeyId}"),
+        ("commonEncryptionCenc", "playReady", "https://licences.example.com/playready/{ContentKeyId}"),
+        ("commonEncryptionCbcs", "fairPlay", "skd://licences.example.com/fairplay/{ContentKeyId}"),
+    ] {
+        assert_eq!(multi[block]["drm"][drm][template], url);
+    }
+    assert_eq!(multi["commonEncryptionCbcs"]["contentKeys"]["defaultKey"]["label"], "cbcsKeyDefault");
+    assert_eq!(named("cencDrmStreaming-Version-1-0-").get("commonEncryptionCbcs"), None);
+
+    for (policy, count) in [("cencDrmKey", 6), ("multiDrmKey", 9)] {
+        let options = get(&world, &format!("contentKeyPolicies/{policy}")).await["options"].clone();
+        let options = options.as_array().unwrap();
+        assert_eq!(options.len(), count);
+        for option in options {
+            let restriction = &option["restriction"];
+            assert_eq!(
+                (&restriction["issuer"], &restriction["audience"]),
+                (&json!("gridwich"), &json!("urn:drm"))
+            );
+            let claims = restriction["requiredClaims"].as_array().unwrap();
+            let name = option["name"].as_str().unwrap();
+            let persistence = claims[1]["claimValue"].as_str().unwrap();
+            assert!(
+                name.to_lowercase().ends_with(&format!("persistent_{}", persistence.to_lowercase())),
+                "{name}"
+            );
+        }
+    }
+    let said = serde_json::to_string(&world.answers()).unwrap();
+    assert!(!said.contains("hush") && !said.contains("aHVzaC") && !said.contains("0011223344"), "{said}");
+}
+
+/// The key that tokens for `clearKey` are signed with, as an account has it.
+async fn token_key(world: &World, account: &str) -> Value {
+    let path = "contentKeyPolicies/clearKey/getPolicyPropertiesWithSecrets";
+    let (_, policy) = ask_media(world, Method::POST, account, path).await;
+    policy["options"][0]["restriction"]["primaryVerificationKey"]["keyValue"].clone()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_policy_is_made_anew_in_each_account_where_the_operator_wants_it_and_only_there() {
+    let [(_, west), (_, north)] = REGIONS;
+    for (update, expected) in [
+        ("false", "b2xkIG9sZCBvbGQgb2xkIG9sZCBvbGQgb2xkIG9sZCE="),
+        ("true", "bmV3IG5ldyBuZXcgbmV3IG5ldyBuZXcgbmV3IG5ldyE="),
+    ] {
+        let mut world = world().await;
+        let settings = |key: &str| {
+            crate::world::config()
+                + &format!("[media.drm]\ntoken_key = {key:?}\nupdate_content_key_policies = {update}\n")
+        };
+        for (number, key) in
+            ["b2xkIG9sZCBvbGQgb2xkIG9sZCBvbGQgb2xkIG9sZCE=", "bmV3IG5ldyBuZXcgbmV3IG5ldyBuZXcgbmV3IG5ldyE="]
+                .into_iter()
+                .enumerate()
+        {
+            world.restart_with(&settings(key)).await.unwrap();
+            for (region, down) in [(west, 1), (north, 0)] {
+                world.cloud.faults.regions[down]
+                    .always(Fault::Refuse(StatusCode::SERVICE_UNAVAILABLE, None), |_| true);
+                let create = json!({
+                    "containerUri": CONTAINER, "streamingPolicyName": "clearKeyStreaming",
+                    "contentKeyPolicyName": "clearKey",
+                });
+                let answers = ask(&world, &format!("{number}-{region}"), CREATE, create).await;
+                assert_eq!(types(&answers), ["response.acknowledge", CREATED], "{answers:?}");
+                world.cloud.faults.regions[down].clear();
+                tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+            }
+        }
+        for account in [west, north] {
+            assert_eq!(token_key(&world, account).await, expected, "update: {update}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_there_or_cannot_be_streamed_is_not_published() {
+    let world = world().await;
+    world.upload("proxy", "bare", "clip.mp4", b"moving pictures").await;
+    for (id, container, number, reason) in [
+        ("1", "nothing", 652_000, "containerUri: expected a container that is there"),
+        ("2", "bare", 652_004, "containerUri: expected a container with the outputs of an encode"),
+    ] {
+        let create = json!({
+            "containerUri": format!("http://127.0.0.1:10000/proxy/{container}"),
+            "streamingPolicyName": "clearStreamingOnly",
+        });
+        let answers = ask(&world, id, CREATE, create).await;
+        let failure = &only(&answers, "response.failure")["data"];
+        assert_eq!(failure["logEventId"], number, "{failure}");
+        assert!(failure["logEventMessage"].as_str().unwrap().contains(reason), "{failure}");
+    }
+    assert!(world.blobs("proxy", "nothing").await.is_none(), "nothing is made");
+    let (_, locators) = ask_media(&world, Method::GET, REGIONS[0].1, "streamingLocators").await;
+    assert_eq!(locators["value"], json!([]));
+}
