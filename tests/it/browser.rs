@@ -7,6 +7,7 @@ use std::time::Instant;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use hmac::{Hmac, Mac as _};
+use local_azure::ids::development_key;
 use serde_json::{Value, json};
 use sha2::Sha256;
 
@@ -101,12 +102,13 @@ impl Media<'_> {
     }
 }
 
-fn token() -> String {
+/// A player's token for ten minutes, with a claim of its own, signed with a secret.
+fn token(claim: &str, value: &str, secret: &[u8]) -> String {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
-    let claims = json!({"iss": "gridwich", "aud": "urn:drm", "exp": now + 600, "persistent": "none"});
+    let claims = json!({"iss": "gridwich", "aud": "urn:drm", "exp": now + 600, claim: value});
     let header = URL_SAFE_NO_PAD.encode(json!({"alg": "HS256", "typ": "JWT"}).to_string());
     let text = format!("{header}.{}", URL_SAFE_NO_PAD.encode(claims.to_string()));
-    let mut mac = Hmac::<Sha256>::new_from_slice(SECRET).unwrap();
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret).unwrap();
     mac.update(text.as_bytes());
     format!("{text}.{}", URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
 }
@@ -119,7 +121,7 @@ fn browse(urls: &[String], token: Option<&str>) -> Output {
 }
 
 /// What a browser has seen of URLs that have to play.
-fn seen(urls: &[String], token: Option<&str>) -> Vec<Value> {
+pub fn seen(urls: &[String], token: Option<&str>) -> Vec<Value> {
     let output = browse(urls, token);
     let (said, complained) =
         (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
@@ -157,14 +159,59 @@ async fn a_browser_plays_what_is_streamed() {
         let complained = String::from_utf8_lossy(&refused.stderr);
         assert!(!refused.status.success() && complained.contains(reason), "without a token: {complained}");
     }
-    let shown = seen(&[clear, envelope, clear_key].concat(), Some(&token()));
+    let shown = seen(&[clear, envelope, clear_key].concat(), Some(&token("persistent", "none", SECRET)));
     let players = shown.iter().map(|shown| shown["player"].as_str().unwrap()).collect::<Vec<_>>();
     assert_eq!(players, ["hls.js", "dash.js", "hls.js", "dash.js"]);
     assert_eq!(shown[3]["isDecrypting"], true);
     for shown in shown {
+        assert_moves(&shown);
+    }
+}
+
+/// A picture that moves is another one several times a second.
+pub fn assert_moves(shown: &Value) {
+    let (pictures, seconds) = (shown["pictures"].as_u64().unwrap(), shown["seconds"].as_f64().unwrap());
+    assert!(pictures >= 4 && seconds >= 1.0, "{shown}");
+}
+
+#[tokio::test]
+async fn what_gridwich_has_encoded_and_published_plays_in_clear_and_for_bearers_of_a_token() {
+    let local = Local::start(&[]);
+    let encode = local.clip_to_encode(&json!({"step": 1}));
+    local.publish("1", "request.encode.mediaservicesv3.create", &encode).await;
+    let success = local.answered("response.encode.mediaservicesv3.success").await;
+    let container = success.last().unwrap()["data"]["outputContainer"].clone();
+    let key = STANDARD.decode(development_key("tokens", "key1")).unwrap();
+    for (number, (streaming, keys, key_id)) in [
+        ("clearStreamingOnly", Value::Null, ""),
+        ("clearKeyStreaming", json!("clearKey"), "envelopeKeyId"),
+        ("cencClearKeyStreaming", json!("clearKey"), "cencKeyId"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let create = json!({
+            "containerUri": container, "streamingPolicyName": streaming, "contentKeyPolicyName": keys,
+            "operationContext": {"locator": number},
+        });
+        local.publish(streaming, "request.mediaservices.locator.create", &create).await;
+        let is_ours = |answer: &Value| {
+            answer["eventType"] == "response.mediaservices.locator.create.success"
+                && answer["data"]["operationContext"]["locator"] == number
+        };
+        let answers = local.answers(|answers| answers.iter().any(is_ours)).await;
+        let created = &answers.iter().find(|answer| is_ours(answer)).unwrap()["data"];
+        let urls =
+            ["hlsUri", "dashUri"].into_iter().filter_map(|uri| created[uri].as_str().map(str::to_owned));
+        let urls = urls.collect::<Vec<_>>();
+        let identifier = "urn:microsoft:azure:mediaservices:contentkeyidentifier";
+        let token = created[key_id].as_str().map(|id| token(identifier, id, &key));
+        assert_eq!((urls.len(), token.is_some()), (if number == 0 { 2 } else { 1 }, number > 0), "{created}");
+        seen(&urls, token.as_deref()).iter().for_each(assert_moves);
+        let of_another = token.map(|_| self::token(identifier, "00000000-0000-0000-0000-000000000000", &key));
         assert!(
-            shown["pictures"].as_u64().unwrap() >= 4 && shown["seconds"].as_f64().unwrap() >= 1.0,
-            "{shown}"
+            of_another.is_none() || !browse(&urls, of_another.as_deref()).status.success(),
+            "{streaming}"
         );
     }
 }

@@ -1,28 +1,36 @@
 //! The demo, and an encode that cannot be, on real media.
 
+use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
 
 use serde_json::json;
 
-use crate::process::{Local, gridwich, port_base, read_all};
+use crate::browser::{assert_moves, seen};
+use crate::process::{Local, Process, gridwich, port_base, read_all};
 
-#[test]
-fn the_demo_shows_a_whole_saga_and_leaves_outputs_that_play() {
+#[tokio::test]
+async fn the_demo_shows_a_whole_saga_and_what_it_publishes_moves_in_a_browser() {
     let folder = tempfile::tempdir().unwrap();
     let outputs = folder.path().join("outputs");
-    let mut command = gridwich(&["demo", "--port-base", &port_base().to_string(), "--outputs"]);
-    let mut child = command
-        .arg(&outputs)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let (said, complained) = (read_all(child.stdout.take().unwrap()), read_all(child.stderr.take().unwrap()));
-    let status = child.wait().unwrap();
-    let (said, complained) = (said.join().unwrap(), complained.join().unwrap());
-    assert!(status.success(), "{said}\n{complained}");
-    for step in 1..=4 {
+    let mut command = gridwich(&["demo", "--stay", "--port-base", &port_base().to_string(), "--outputs"]);
+    let mut demo = Process::start(command.arg(&outputs).stdout(Stdio::piped()).stderr(Stdio::piped()));
+    let complained = read_all(demo.child.stderr.take().unwrap());
+    let mut said = String::new();
+    let mut lines = BufReader::new(demo.child.stdout.take().unwrap()).lines();
+    for line in lines.by_ref() {
+        said = said + &line.unwrap() + "\n";
+        if said.contains("Staying up until Ctrl-C") {
+            break;
+        }
+    }
+    let urls = said.lines().filter_map(|line| line.trim().split_once(" https://"));
+    let urls = urls.map(|(_, url)| format!("https://{url}")).collect::<Vec<_>>();
+    assert_eq!(urls.len(), 2, "{said}");
+    seen(&urls, None).iter().for_each(assert_moves);
+    demo.signal("INT");
+    let status = demo.ended().await;
+    assert_eq!(status, Some(0), "{said}\n{}", complained.join().unwrap());
+    for step in 1..=6 {
         let context = format!(r#"{{"saga":"demo","step":{step},"#);
         let mut of_step = said.lines().filter(|line| line.contains(&context) && line.contains("gridwich"));
         assert!(
@@ -30,9 +38,14 @@ fn the_demo_shows_a_whole_saga_and_leaves_outputs_that_play() {
             "step {step}:\n{said}"
         );
     }
-    for expected in
-        ["JobScheduled", "JobOutputProgress", "JobFinished", "response.blob.tier.success", "1280,720"]
-    {
+    for expected in [
+        "JobScheduled",
+        "JobOutputProgress",
+        "JobFinished",
+        "response.blob.tier.success",
+        "1280,720",
+        "mjpeg",
+    ] {
         assert!(said.contains(expected), "{expected} in\n{said}");
     }
     let played = said.lines().filter_map(|line| line.trim().strip_prefix("file://")).count();

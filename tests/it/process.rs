@@ -43,7 +43,7 @@ pub fn port_base() -> u16 {
 
 /// A program that is killed when the test ends, however it ends.
 pub struct Process {
-    child: Child,
+    pub child: Child,
 }
 
 impl Process {
