@@ -19,6 +19,7 @@ mod analysis;
 mod check;
 mod keys;
 mod media;
+mod original;
 mod secrets;
 mod values;
 
@@ -31,30 +32,6 @@ pub const DEFAULTS: &str = include_str!("../gridwich.default.toml");
 const PREFIX: &str = "GRIDWICH";
 /// What parts a section from its key there.
 const SEPARATOR: &str = "__";
-
-/// Settings of the original that mean the same here.
-const ALIASES: [(&str, &str); 8] = [
-    ("GRW_TOPIC_END_POINT", "topic.endpoint"),
-    ("GRW_TOPIC_KEY", "topic.key"),
-    ("AppInsights_ResourceId", "telemetry.app_insights_resource_id"),
-    ("AmsDrmOpenIdConnectDiscoveryDocument", "media.drm.open_id_connect_discovery_document"),
-    ("AmsDrmFairPlayAskHex", "media.drm.fair_play_ask_hex"),
-    ("AmsDrmFairPlayCertificateB64", "media.drm.fair_play_certificate_b64"),
-    ("AmsDrmFairPlayPfxPassword", "media.drm.fair_play_pfx_password"),
-    ("AmsDrmEnableContentKeyPolicyUpdate", "media.drm.update_content_key_policies"),
-];
-
-/// The original published without protection only where this said so.
-const ENVIRONMENT_TYPE: (&str, &str) = ("DEPLOYMENT_ENVIRONMENT_TYPE", "DEV");
-
-/// The original's one media account, as an entry of `media.accounts`.
-const MEDIA_ALIASES: [(&str, &str); 5] = [
-    ("AmsAccountName", "account"),
-    ("AmsResourceGroup", "resource_group"),
-    ("AmsSubscriptionId", "subscription_id"),
-    ("AmsArmEndpoint", "base_url"),
-    ("AmsLocation", "region"),
-];
 
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
@@ -284,20 +261,17 @@ impl Config {
     ) -> Result<Self, ConfigError> {
         let invalid = |error: config::ConfigError| ConfigError::Invalid(without_values(&error));
         let mut layers = config::Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
-        if environment
-            .get(ENVIRONMENT_TYPE.0)
-            .is_some_and(|word| word.eq_ignore_ascii_case(ENVIRONMENT_TYPE.1))
-        {
+        if original::is_development(environment) {
             // Another default: a file that says otherwise is right.
             layers = layers.add_source(File::from_str("[media]\nclear_streaming = true", FileFormat::Toml));
         }
         if let Some(file) = file {
             layers = layers.add_source(file);
         }
-        for (alias, key) in ALIASES {
+        for (alias, key) in original::ALIASES {
             layers = layers.set_override_option(key, environment.get(alias).cloned()).map_err(invalid)?;
         }
-        if let Some(account) = media_account_of_the_original(environment) {
+        if let Some(account) = original::media_account(environment) {
             layers = layers.set_override("media.accounts", vec![account]).map_err(invalid)?;
         }
         let ours = Environment::with_prefix(PREFIX)
@@ -324,14 +298,6 @@ fn without_values(error: &config::ConfigError) -> String {
         }
         error => error.to_string(),
     }
-}
-
-fn media_account_of_the_original(environment: &HashMap<String, String>) -> Option<Value> {
-    environment.get("AmsAccountName")?;
-    let members =
-        MEDIA_ALIASES.iter().filter_map(|(alias, key)| Some((*key, environment.get(*alias)?.clone())));
-    let table = members.map(|(key, value)| (key.to_owned(), Value::from(value))).collect::<HashMap<_, _>>();
-    Some(Value::new(None, ValueKind::Table(table)))
 }
 
 /// Tables of environment variables as dotted keys, so that each overrides one key and not its whole section.
@@ -429,6 +395,35 @@ mod tests {
                 "@Microsoft.KeyVault(SecretUri=https://v.vault.azure.net/secrets/s/)",
                 "key_vault.token: expected",
             ),
+            ("GRIDWICH__MEDIA__CLEAR_STREAMING", "perhaps", "media.clear_streaming"),
+            ("GRIDWICH__MEDIA__CANCELED", "maybe", "expected one of canceled, failure"),
+            (
+                "GRIDWICH__MEDIA__DRM__FAIR_PLAY_ASK_HEX",
+                "zz",
+                "media.drm.fair_play_ask_hex: expected 32 hexadecimal",
+            ),
+            (
+                "GRIDWICH__MEDIA__DRM__FAIR_PLAY_CERTIFICATE_B64",
+                "!",
+                "fair_play_certificate_b64: expected a file",
+            ),
+            ("GRIDWICH__MEDIA__DRM__TOKEN_KEY", "no key!", "media.drm.token_key: expected an access key"),
+            (
+                "AmsDrmOpenIdConnectDiscoveryDocument",
+                "http://tokens.example.com/x",
+                "open_id_connect_discovery_document is \"http://tokens.example.com/x\": expected a URL that begins with https",
+            ),
+            ("GRIDWICH__MEDIA__DRM__WIDEVINE_LICENCE_URL", "javascript:1", "widevine_licence_url"),
+            (
+                "GRIDWICH__MEDIA__ACCOUNTS",
+                r#"[{"backend":"spare","subscription_id":"s","resource_group":"g","account":"a"}]"#,
+                "media.default_backend is \"mediaservices\": expected a backend of media.accounts: spare",
+            ),
+            (
+                "GRIDWICH__MEDIA__ACCOUNTS",
+                r#"[{"subscription_id":"s","resource_group":"g","account":"a"},{"subscription_id":"s","resource_group":"g","account":"A"}]"#,
+                r#"media.accounts: "A" is there twice"#,
+            ),
             ("GRIDWICH__ANALYSIS__PARSE_SPEED", "1.5", "analysis.parse_speed is 1.5: expected 0 to 1"),
             ("GRIDWICH__ANALYSIS__CONFINEMENT", "some", "analysis.confinement"),
             ("GRIDWICH__ANALYSIS__AT_ONCE", "0", "analysis.at_once"),
@@ -436,6 +431,29 @@ mod tests {
         ] {
             let error = from_environment(&[(key, value)]).unwrap_err().to_string();
             assert!(error.contains(expected), "{key}={value}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_originals_settings_for_drm_and_its_environment_are_taken() {
+        let config = from_environment(&[
+            ("AmsDrmOpenIdConnectDiscoveryDocument", "https://tokens.example.com/openid"),
+            ("AmsDrmFairPlayAskHex", "KEY_VAULT_SECRET_NOT_SET"),
+            ("AmsDrmFairPlayCertificateB64", "KEY_VAULT_SECRET_NOT_SET"),
+            ("AmsDrmFairPlayPfxPassword", "hush"),
+            ("AmsDrmEnableContentKeyPolicyUpdate", "True"),
+            ("DEPLOYMENT_ENVIRONMENT_TYPE", "DEV"),
+        ])
+        .unwrap();
+        assert_eq!(config.media.drm.open_id_connect_discovery_document, "https://tokens.example.com/openid");
+        assert_eq!(&*config.media.drm.fair_play_pfx_password.reveal(), "hush");
+        assert!(config.media.drm.update_content_key_policies && config.media.clear_streaming);
+        for (environment, explicit, expected) in
+            [("PRODUCTION", None, false), ("dev", None, true), ("DEV", Some("false"), false)]
+        {
+            let mut pairs = vec![("DEPLOYMENT_ENVIRONMENT_TYPE", environment)];
+            pairs.extend(explicit.map(|word| ("GRIDWICH__MEDIA__CLEAR_STREAMING", word)));
+            assert_eq!(from_environment(&pairs).unwrap().media.clear_streaming, expected, "{environment}");
         }
     }
 

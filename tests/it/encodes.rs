@@ -234,6 +234,16 @@ async fn reports_about_jobs_of_others_or_of_nobody_are_left_alone() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_asked_without_a_context_is_answered_without_one() {
+    let world = world().await;
+    let mut data = encode(&json!({"presetName": "AdaptiveStreaming"}));
+    data.as_object_mut().unwrap().remove("operationContext");
+    let answers = world.ask("r-1", ANY, data).await;
+    only(&answers, "response.encode.success");
+    assert!(answers.iter().all(|answer| answer["data"].get("operationContext").is_none()), "{answers:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn priority_containers_times_and_pictures_reach_the_encoder() {
     let world = world().await;
     world.upload("archive", "sounds", "voice.m4a", b"sound").await;

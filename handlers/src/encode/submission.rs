@@ -14,7 +14,7 @@ use crate::participants::{
 };
 use crate::resource_uri::ResourceUri;
 
-/// Inputs beyond this are refused: the dialect takes ten files an input asset (its published quota).
+/// Inputs beyond this are refused, wherever they lie: the dialect takes ten files an input asset (its published quota).
 pub(super) const INPUTS_MAX: usize = 10;
 
 /// How it goes on with a job, whoever asked for it.
