@@ -8,6 +8,7 @@ mod input;
 mod queue;
 mod request;
 mod run;
+mod track_selection;
 mod transitions;
 mod upload;
 mod workspace;
@@ -27,6 +28,9 @@ pub(super) use fetch::{FetchedFile, SourceClip, Sources};
 pub(super) use handlers::{cancel, create, delete, get, list, update};
 pub(super) use input::JobInput;
 pub(super) use queue::Queue;
+pub(super) use track_selection::{
+    AttributeFilter, ByAttribute, ChannelMapping, InputDefinition, TrackAttribute, TrackSelection,
+};
 pub(super) use upload::{Content, OutputFile};
 pub(super) use workspace::Workspace;
 

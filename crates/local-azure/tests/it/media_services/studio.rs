@@ -138,6 +138,38 @@ pub fn tracks(world: &World, name: &str) -> Vec<String> {
     probed["streams"].as_array().unwrap().iter().map(track).collect()
 }
 
+/// The colour in the middle of an area of an output's picture at a time, as red, green and blue; positions are parts
+/// of the width and the height.
+pub fn colour_at(world: &World, name: &str, seconds: f64, (x, y): (f64, f64)) -> [u8; 3] {
+    let file = world.storage.file("output", name);
+    let filter = format!("crop=iw/20:ih/20:(iw-iw/20)*{x}:(ih-ih/20)*{y},scale=1:1:flags=area,format=rgb24");
+    let output = Command::new("ffmpeg")
+        .args(["-v", "error", "-ss", &seconds.to_string(), "-i", file.to_str().unwrap(), "-frames:v", "1"])
+        .args(["-vf", &filter, "-f", "rawvideo", "-"])
+        .output()
+        .unwrap();
+    output.stdout.try_into().unwrap_or_else(|bytes| panic!("no picture of {name} at {seconds}: {bytes:?}"))
+}
+
+/// Whether a colour is about the wanted one.
+pub fn is_about(colour: [u8; 3], wanted: [u8; 3]) -> bool {
+    colour.iter().zip(wanted).all(|(own, wanted)| own.abs_diff(wanted) < 40)
+}
+
+/// How loud an output's sound is from one time to another, in decibels below full.
+pub fn loudness_db(world: &World, name: &str, from_s: f64, to_s: f64) -> f64 {
+    let file = world.storage.file("output", name);
+    let (from, length) = (from_s.to_string(), (to_s - from_s).to_string());
+    let output = Command::new("ffmpeg")
+        .args(["-hide_banner", "-ss", &from, "-t", &length, "-i", file.to_str().unwrap(), "-vn"])
+        .args(["-af", "volumedetect", "-f", "null", "-"])
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    let (_, mean) = said.split_once("mean_volume: ").unwrap_or_else(|| panic!("no sound in {name}: {said}"));
+    mean.split(' ').next().unwrap().parse().unwrap()
+}
+
 /// The length of an output.
 pub fn duration_s(world: &World, name: &str) -> f64 {
     text(&probe(world, name)["format"]["duration"]).parse().unwrap()
