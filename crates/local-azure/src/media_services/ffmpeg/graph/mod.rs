@@ -73,8 +73,9 @@ impl Graph {
         let filters = match images.when {
             When::Best => format!("{fitting},thumbnail={BEST_OF_FRAMES}"),
             When::Every { start, step, count } => {
+                // A sheet is finished, with black where room is left, when its pictures end.
                 let tiled = images.sheet.map_or_else(String::new, |(columns, rows)| {
-                    format!(",tile=layout={columns}x{rows}:nb_frames={count}")
+                    format!(",trim=end_frame={count},tile=layout={columns}x{rows}")
                 });
                 format!("select='gte(t,{start}+selected_n*{step})',{fitting}{tiled}")
             }
