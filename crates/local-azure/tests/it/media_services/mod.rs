@@ -6,6 +6,7 @@ mod admission;
 mod assets;
 mod cancelling;
 mod encoding;
+mod encoding_awkward_inputs;
 mod encoding_content;
 mod encoding_copied_rungs;
 mod encoding_copies;
