@@ -30,7 +30,7 @@ freeze:
 
 bench:
 	scripts/need.sh compiler ffmpeg
-	cargo bench --quiet --package local-azure --bench ladder
+	cargo bench --quiet --profile dev --package local-azure --bench ladder # what is measured is ffmpeg
 
 lint:
 	cargo fmt --all --check
