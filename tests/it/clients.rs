@@ -40,7 +40,11 @@ async fn programs_written_for_media_services_work() {
     let film = "-f lavfi -i testsrc2=size=640x360:rate=25:duration=4,noise=alls=20:allf=t -f lavfi -i sine=duration=4 -pix_fmt yuv420p \
         -preset ultrafast";
     make_media(folder.path(), "film.mp4", film);
-    make_media(folder.path(), "bumper.mp4", "-f lavfi -i testsrc=size=320x240:rate=30:duration=1 -pix_fmt yuv420p");
+    make_media(
+        folder.path(),
+        "bumper.mp4",
+        "-f lavfi -i testsrc=size=320x240:rate=30:duration=1 -pix_fmt yuv420p",
+    );
     make_media(folder.path(), "logo.png", "-f lavfi -i color=red:size=64x36 -frames:v 1");
     let tones = (1..=8).map(|n| format!("-f lavfi -i sine=frequency={n}00:duration=1 "));
     let maps = (0..8).map(|n| format!("-map {n} "));

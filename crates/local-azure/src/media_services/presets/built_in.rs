@@ -34,6 +34,12 @@ pub(crate) enum PresetName {
     H265SingleBitrate720p,
     H265SingleBitrate1080p,
     H265SingleBitrate4K,
+    /// Not documented, but used by the service's own samples, in this spelling as the next two.
+    #[serde(rename = "saasCopyCodec", alias = "SaasCopyCodec")]
+    SaasCopyCodec,
+    #[serde(rename = "saasProxyCopyCodec", alias = "SaasProxyCopyCodec")]
+    SaasProxyCopyCodec,
+    SaasSourceAligned360pOnly,
 }
 
 impl PresetName {
@@ -75,7 +81,14 @@ impl PresetName {
     /// Whether the preset makes H.264 rungs in bitrates that do not depend on the pictures.
     pub fn is_plain_h264_ladder(self) -> bool {
         use PresetName as P;
-        let no_ladder = [P::AacGoodQualityAudio, P::DdGoodQualityAudio, P::CopyAllBitrateNonInterleaved];
+        let no_ladder = [
+            P::AacGoodQualityAudio,
+            P::DdGoodQualityAudio,
+            P::CopyAllBitrateNonInterleaved,
+            P::SaasCopyCodec,
+            P::SaasProxyCopyCodec,
+            P::SaasSourceAligned360pOnly,
+        ];
         !self.is_h265() && !self.is_content_aware() && !no_ladder.contains(&self)
     }
 }

@@ -129,3 +129,21 @@ async fn a_copied_rung_is_in_the_manifests_like_any_other() {
     assert_eq!(listed, names);
     assert_eq!(manifest["AssetFile"][0]["VideoTracks"][0]["Width"], json!(640));
 }
+
+#[tokio::test]
+async fn the_presets_of_the_services_samples_copy_and_add_a_preview_with_the_same_key_frames() {
+    let film = FITTING.replace("640x360", "1280x720").replace("-g 60 -keyint_min 60", "-g 37 -keyint_min 37");
+    let world = studio();
+    give_clip(&world, "show.mp4", &film);
+    let names = encoded(&world, built_in("saasProxyCopyCodec")).await;
+    let made = names.iter().map(|name| tracks(&world, name)).collect::<Vec<_>>();
+    let wanted: [&[&str]; 3] = [&["h264 1280x720"], &["h264 640x360", "aac 2"], &["aac 2"]];
+    assert_eq!(made, wanted, "{names:?}");
+    assert_eq!(copies(&world, &names, "show.mp4", "0:v"), std::slice::from_ref(&names[0]));
+    assert_eq!(key_frames(&world, &names[1]), key_frames(&world, &names[0]));
+    for (preset, count) in [("saasCopyCodec", 2), ("SaasSourceAligned360pOnly", 1)] {
+        let world = studio();
+        give_clip(&world, "show.mp4", &film);
+        assert_eq!(encoded(&world, built_in(preset)).await.len(), count, "{preset}");
+    }
+}

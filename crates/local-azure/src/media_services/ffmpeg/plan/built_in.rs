@@ -13,12 +13,16 @@ use crate::media_services::ffmpeg::findings::Findings;
 use crate::media_services::ffmpeg::ladder::{self, Rung};
 use crate::media_services::ffmpeg::timeline::Timeline;
 use crate::media_services::jobs::JobError;
-use crate::media_services::presets::{BuiltInPreset, Configurations, Filters, InterleaveOutput, PresetName};
+use crate::media_services::presets::{
+    BuiltInPreset, Complexity, Configurations, Filters, InterleaveOutput, PresetName,
+};
 
 /// Sound is stereo AAC at 128 kb/s beside video, and at 192 kb/s alone.
 const AUDIO_BESIDE_VIDEO: AudioEncoding =
     AudioEncoding { sound: 0, codec: AudioCodec::Aac, channels: 2, sampling_rate: 48_000, bitrate: 128_000 };
 const AUDIO_ALONE: AudioEncoding = AudioEncoding { bitrate: 192_000, ..AUDIO_BESIDE_VIDEO };
+/// A preview: the second smallest rung that the named ladders have for its size.
+const PROXY: Rung = Rung { width: 640, height: 360, bitrate: 600_000 };
 /// Content-aware rungs get what the samples took on average; pictures that are harder may take half as much again.
 const CONTENT_AWARE_PEAK: f64 = 1.5;
 
@@ -30,7 +34,9 @@ pub(super) fn plan(preset: &BuiltInPreset, media: &Timeline, findings: &Findings
         P::DdGoodQualityAudio => {
             audio_only(media, AudioEncoding { codec: AudioCodec::Ac3, ..AUDIO_ALONE }, "DDAudio")
         }
-        P::CopyAllBitrateNonInterleaved => copy_all(media),
+        P::CopyAllBitrateNonInterleaved | P::SaasCopyCodec => copy_all(media),
+        P::SaasProxyCopyCodec => proxy(media).and_then(|proxy| Ok([copy_all(media)?, vec![proxy]].concat())),
+        P::SaasSourceAligned360pOnly => proxy(media).map(|proxy| vec![proxy]),
         name => videos(name, media, &configurations, findings),
     }?;
     let treatment = Treatment::of(&Filters::default(), media)?;
@@ -83,6 +89,18 @@ fn audios(media: &Timeline, encoding: AudioEncoding, count: usize) -> Vec<Planne
             .map_or(PlannedAudio::Encode(encoding), |track| PlannedAudio::Copy(Copied { track, instead_of }))
     };
     (0..count).map(audio).collect()
+}
+
+/// A preview with sound that is made fast, and has its key frames where the input has them.
+fn proxy(media: &Timeline) -> Result<PlannedFile, JobError> {
+    let found = &video_of(media)?.found;
+    let rung = smaller((found.width, found.height), &PROXY);
+    let rate = Rate::Average { target: rung.bitrate, max: rung.bitrate, buffer: 2 * rung.bitrate };
+    let mut encoding = VideoEncoding::new(VideoCodec::H264, (rung.width, rung.height), rate);
+    encoding.complexity = Complexity::Speed;
+    encoding.key_frames_of_source = true;
+    let audios = audios(media, AUDIO_BESIDE_VIDEO, media.sound_count());
+    Ok(video_file(media, PlannedVideo::Encode(encoding), audios))
 }
 
 /// A fixed rung for this input: never larger than it, but with the bitrate of its name.

@@ -51,7 +51,7 @@ pub(super) enum Container {
 }
 
 /// A file of tracks.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct PlannedFile {
     pub name: String,
     pub container: Container,

@@ -47,6 +47,8 @@ pub(crate) struct VideoEncoding {
     pub rate: Rate,
     pub complexity: Complexity,
     pub key_frame_interval: Duration,
+    /// Whether key frames are where the input has them, instead.
+    pub key_frames_of_source: bool,
     pub scene_change_detection: bool,
     pub sync_mode: SyncMode,
     /// A quotient; `None` is the input's.
@@ -108,6 +110,7 @@ impl VideoEncoding {
             rate,
             complexity: Complexity::default(),
             key_frame_interval: KEY_FRAME_INTERVAL,
+            key_frames_of_source: false,
             scene_change_detection: false,
             sync_mode: SyncMode::default(),
             frame_rate: None,
