@@ -5,6 +5,7 @@
 
 use std::ffi::OsString;
 use std::fmt::Display;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Scratch;
@@ -34,6 +35,7 @@ pub(super) fn arguments(
     media: &Timeline,
     plan: &Plan,
     pace: Option<f64>,
+    path_of_file: &dyn Fn(usize) -> PathBuf,
     scratch: &Scratch<'_>,
 ) -> Vec<OsString> {
     let mut inputs = Inputs(Vec::new());
@@ -41,7 +43,7 @@ pub(super) fn arguments(
     let mut outputs = Arguments(Vec::new());
     for (number, file) in plan.files.iter().enumerate() {
         outputs.file(media, file, &mut graph, &mut inputs);
-        outputs.0.push(file_url(&scratch.file(number, file.container)));
+        outputs.0.push(file_url(&path_of_file(number)));
     }
     for (set, images) in plan.images.iter().enumerate() {
         outputs.images(images, &mut graph);

@@ -16,6 +16,7 @@ mod probe;
 mod process;
 mod progress;
 mod report;
+mod shared_audio;
 mod side_files;
 mod timeline;
 mod video_options;
@@ -75,8 +76,10 @@ impl Ffmpeg {
         let media = &Timeline::of(media, &filters)?;
         let scratch = Scratch { folder: workspace.folder(), index };
         let findings = findings::gather(self, preset, media, &scratch).await?;
-        let plan = plan::of(preset, media, &findings)?;
-        let arguments = command::arguments(media, &plan, self.pace, &scratch);
+        let mut plan = plan::of(preset, media, &findings)?;
+        shared_audio::share(self, media, &mut plan, &scratch).await?;
+        let path = |number: usize| scratch.file(number, plan.files[number].container);
+        let arguments = command::arguments(media, &plan, self.pace, &path, &scratch);
         let mut progress = Progress::of(media);
         let on_line = |line: &str| progress.read(line).into_iter().for_each(report);
         let ended = process::run(&self.ffmpeg, &arguments, ENCODE_TIME_MAX, on_line).await?;
@@ -131,6 +134,10 @@ struct Scratch<'a> {
 impl Scratch<'_> {
     fn file(&self, number: usize, container: Container) -> PathBuf {
         self.folder.join(format!("out-{}-{number}{}", self.index, container.extension()))
+    }
+
+    fn shared_audio(&self, number: usize) -> PathBuf {
+        self.folder.join(format!("sound-{}-{number}.mp4", self.index))
     }
 
     fn sample(&self, number: usize) -> PathBuf {

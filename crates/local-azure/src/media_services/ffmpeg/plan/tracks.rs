@@ -80,7 +80,7 @@ pub(crate) enum AudioCodec {
 }
 
 /// How sound is encoded.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct AudioEncoding {
     /// The how-manieth of the input's sounds.
     pub sound: usize,
