@@ -65,6 +65,7 @@ async fn measure(preset: &'static str) -> Measured {
     let source = world.storage.file("input", "film.mp4");
     let (mut ours, mut apart, mut renditions) = (Vec::new(), Vec::new(), 0);
     for _ in 0..RUNS {
+        std::fs::write(&log, "").unwrap();
         let before = children_s();
         built_in_encode(&world, preset).await;
         ours.push(children_s() - before);
@@ -84,7 +85,7 @@ async fn measure(preset: &'static str) -> Measured {
 fn world(notes: &Path) -> World {
     let noting = notes.join("ffmpeg");
     let log = notes.join("arguments");
-    let script = format!("#!/bin/sh\nprintf '%s\\n' \"$@\" >'{}'\nexec ffmpeg \"$@\"\n", log.display());
+    let script = format!("#!/bin/sh\nprintf '%s\\n' run \"$@\" >>'{}'\nexec ffmpeg \"$@\"\n", log.display());
     std::fs::write(&noting, script).unwrap();
     std::fs::set_permissions(&noting, std::fs::Permissions::from_mode(0o755)).unwrap();
     let encoder = |scratch: &Path| {
@@ -94,30 +95,49 @@ fn world(notes: &Path) -> World {
     World::new(encoder, &Options::default())
 }
 
-/// A command for each output of a run that made several: the same options, and only its own chains of filters.
-fn one_by_one(arguments: &str, source: &Path, folder: &Path) -> Vec<Command> {
-    let arguments = arguments.lines().collect::<Vec<_>>();
-    let graph = arguments.iter().position(|argument| *argument == "-filter_complex").unwrap() + 1;
-    let chains = arguments[graph].split(';').collect::<Vec<_>>();
-    let outputs = arguments[graph + 1..].split_inclusive(|argument| argument.starts_with("file:"));
+/// A command for each output: the same options, and only its own chains of filters. What the service encoded beforehand,
+/// because several outputs share it, each of them encodes for itself.
+fn one_by_one(log: &str, source: &Path, folder: &Path) -> Vec<Command> {
+    let runs = log.split("run\n").filter(|run| !run.is_empty()).map(|run| run.lines().collect::<Vec<_>>());
+    let runs = runs.collect::<Vec<_>>();
+    let (last, before) = runs.split_last().unwrap();
+    let (graph, outputs) = graph_and_outputs(last);
+    let shared = before.first().map(|run| graph_and_outputs(run));
     let command = |(number, output): (usize, &[&str])| {
-        let own = output.iter().filter_map(|argument| chain_to(&chains, argument)).collect::<Vec<_>>();
+        let (mut graph, mut options) = (graph.to_owned(), output.join("\n"));
+        if let Some((shared_graph, shared_outputs)) = &shared {
+            let encoded = shared_outputs.join("\n");
+            let (encoded, _) = encoded.split_once("\n-map_metadata").unwrap();
+            options = options.replace("-map\n1:0\n-c:a:0\ncopy", encoded);
+            graph = format!("{graph};{shared_graph}");
+        }
+        let chains = graph.split(';').collect::<Vec<_>>();
+        let options = options.lines().collect::<Vec<_>>();
+        let own = options.iter().filter_map(|option| chain_to(&chains, option)).collect::<Vec<_>>();
         let mut command = Command::new("ffmpeg");
         command.args(["-hide_banner", "-nostdin", "-nostats", "-v", "error", "-y", "-i"]).arg(source);
-        command.args(["-filter_complex", &own.join(";")]).args(&output[..output.len() - 1]);
+        command.args(["-filter_complex", &own.join(";")]).args(&options[..options.len() - 1]);
         command.arg(folder.join(format!("apart-{number}.mp4")));
         command
     };
-    outputs.enumerate().map(command).collect()
+    outputs.split_inclusive(|option| option.starts_with("file:")).enumerate().map(command).collect()
 }
 
-/// The chain that ends in a pad, fed by the decoder and not by a split.
+/// The filter graph of a run, and the options of its outputs.
+fn graph_and_outputs<'a>(arguments: &'a [&'a str]) -> (&'a str, &'a [&'a str]) {
+    let graph = arguments.iter().position(|argument| *argument == "-filter_complex").unwrap() + 1;
+    (arguments[graph], &arguments[graph + 1..])
+}
+
+/// The filters that end in a pad, fed by the decoder and not by a split.
 fn chain_to(chains: &[&str], pad: &str) -> Option<String> {
-    let chain = chains.iter().find(|chain| pad.starts_with('[') && chain.ends_with(pad))?;
-    let (input, rest) = chain.split_at(chain.find(']')? + 1);
-    let split = chains.iter().find(|chain| chain.contains("split=") && chain.contains(input))?;
+    let makes = |chain: &&&str, pad: &str| chain.contains(pad) && !chain.starts_with(pad);
+    let chain = chains.iter().find(|chain| pad.starts_with('[') && makes(chain, pad))?;
+    let (input, filters) = chain.split_at(chain.find(']')? + 1);
+    let filters = filters.split(",split=").next()?.trim_end_matches(pad);
+    let split = chains.iter().find(|chain| makes(chain, input))?;
     let (decoder, _) = split.split_at(split.find(']')? + 1);
-    Some(format!("{decoder}{rest}"))
+    Some(format!("{decoder}{filters}{pad}"))
 }
 
 /// The processor time of all programs that were started and have ended, in seconds.

@@ -21,7 +21,9 @@ const BEST_OF_FRAMES: u32 = 100;
 /// A filter graph in the making: branches are taken one after the other.
 pub(super) struct Graph {
     text: String,
-    videos_taken: usize,
+    /// Pictures as encoders take them, and how often they were taken. Encoders that take the same share a scaler.
+    scaled: Vec<(String, usize)>,
+    images_taken: usize,
     /// For each sound.
     sounds_taken: Vec<usize>,
 }
@@ -29,9 +31,8 @@ pub(super) struct Graph {
 impl Graph {
     /// The graph up to its branches.
     pub fn of(media: &Timeline, plan: &Plan, inputs: &mut Inputs) -> Self {
-        let encoded_videos = plan.files.iter().flat_map(|file| &file.videos);
-        let encoded_videos = encoded_videos.filter(|video| matches!(video, PlannedVideo::Encode(_)));
-        let videos = encoded_videos.count() + plan.images.len();
+        let scaled = scalers(plan);
+        let videos = scaled.len() + plan.images.len();
         let encoded_sounds =
             plan.files.iter().flat_map(|file| &file.audios).filter_map(|audio| match audio {
                 PlannedAudio::Encode(encoding) => Some(encoding.sound),
@@ -40,11 +41,16 @@ impl Graph {
         let encoded_sounds = encoded_sounds.collect::<Vec<_>>();
         // A sound nobody takes would be an open end.
         let wanted = encoded_sounds.iter().max().map_or(0, |last| last + 1);
-        let mut graph = Self { text: String::new(), videos_taken: 0, sounds_taken: vec![0; wanted] };
+        let mut graph =
+            Self { text: String::new(), scaled: Vec::new(), images_taken: 0, sounds_taken: vec![0; wanted] };
         let sources = graph.sources(media, plan.treatment.deinterlacing, videos > 0, wanted, inputs);
         let video = graph.treated_video(sources.video, &plan.treatment, inputs);
         let sounds = graph.treated_sounds(sources.sounds, &plan.treatment, inputs);
         graph.branch(&video, "split", "v", videos);
+        for (number, (chain, count)) in scaled.into_iter().enumerate() {
+            graph.branch(&format!("[v{number}]{chain},"), "split", &format!("e{number}_"), count);
+            graph.scaled.push((chain, 0));
+        }
         for (sound, source) in sounds.iter().enumerate() {
             let count = encoded_sounds.iter().filter(|&&taken| taken == sound).count();
             graph.branch(source, "asplit", &format!("a{sound}_"), count);
@@ -57,14 +63,12 @@ impl Graph {
         Some(self.text.trim_end_matches(';')).filter(|text| !text.is_empty())
     }
 
-    /// The next video branch, as an encoder takes it.
+    /// The next branch of pictures as an encoder takes them.
     pub fn encoded_video(&mut self, encoding: &VideoEncoding) -> String {
-        let mut filters = fitting(encoding.size, encoding.picture);
-        if let Some(rate) = &encoding.frame_rate {
-            let _ = write!(filters, ",fps={rate}");
-        }
-        let _ = write!(filters, ",format={}", pixel_format(encoding));
-        self.video_branch(&filters)
+        let chain = scaling(encoding);
+        let number = self.scaled.iter().position(|(own, _)| *own == chain).unwrap_or_default();
+        let taken = self.scaled.get_mut(number).map_or(0, |(_, taken)| std::mem::replace(taken, *taken + 1));
+        format!("[e{number}_{taken}]")
     }
 
     /// The next video branch, as pictures.
@@ -80,7 +84,10 @@ impl Graph {
                 format!("select='gte(t,{start}+selected_n*{step})',{fitting}{tiled}")
             }
         };
-        self.video_branch(&filters)
+        let number = self.scaled.len() + self.images_taken;
+        self.images_taken += 1;
+        let _ = write!(self.text, "[v{number}]{filters}[i{number}];");
+        format!("[i{number}]")
     }
 
     /// The next branch of a sound, as an encoder takes it.
@@ -96,13 +103,6 @@ impl Graph {
         let format = format!("aformat=sample_rates={rate}:channel_layouts={layout}");
         let _ = write!(self.text, "[a{sound}_{number}]{format}[ea{sound}_{number}];");
         format!("[ea{sound}_{number}]")
-    }
-
-    fn video_branch(&mut self, filters: &str) -> String {
-        let number = self.videos_taken;
-        self.videos_taken += 1;
-        let _ = write!(self.text, "[v{number}]{filters}[ev{number}];");
-        format!("[ev{number}]")
     }
 
     fn branch(&mut self, source: &str, filter: &str, name: &str, count: usize) {
@@ -131,6 +131,27 @@ fn fitting(size: (u32, u32), picture: (u32, u32)) -> String {
     let scaled = format!("scale={}:{}:flags=bicubic", picture.0, picture.1);
     let bars = if size == picture { String::new() } else { format!(",pad={}:{}:-1:-1", size.0, size.1) };
     format!("{scaled}{bars},setsar=1")
+}
+
+/// The scalers that a plan's encoders need, each with how many encoders take what it makes.
+fn scalers(plan: &Plan) -> Vec<(String, usize)> {
+    let mut scalers = Vec::<(String, usize)>::new();
+    for video in plan.files.iter().flat_map(|file| &file.videos) {
+        let PlannedVideo::Encode(encoding) = video else { continue };
+        let chain = scaling(encoding);
+        match scalers.iter_mut().find(|(own, _)| *own == chain) {
+            Some((_, count)) => *count += 1,
+            None => scalers.push((chain, 1)),
+        }
+    }
+    scalers
+}
+
+/// Filters that make pictures what an encoder takes.
+fn scaling(encoding: &VideoEncoding) -> String {
+    let fitting = fitting(encoding.size, encoding.picture);
+    let rate = encoding.frame_rate.as_ref().map_or_else(String::new, |rate| format!(",fps={rate}"));
+    format!("{fitting}{rate},format={}", pixel_format(encoding))
 }
 
 fn pixel_format(encoding: &VideoEncoding) -> &'static str {
