@@ -42,10 +42,6 @@ struct Measured {
 }
 
 fn main() {
-    // `cargo test --benches` asks whether there is anything to test.
-    if std::env::args().any(|argument| argument == "--test" || argument == "--list") {
-        return;
-    }
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let measured = PRESETS.map(|preset| runtime.block_on(measure(preset)));
     let table = table(&measured);
@@ -58,7 +54,7 @@ fn main() {
 }
 
 async fn measure(preset: &'static str) -> Measured {
-    let notes = std::env::temp_dir().join(format!("local-azure-bench-{}", std::process::id()));
+    let notes = output_folder().join(format!("notes-{}", std::process::id()));
     std::fs::create_dir_all(&notes).unwrap();
     let (world, log) = (world(&notes), notes.join("arguments"));
     give_clip(&world, "film.mp4", SOURCE);
@@ -221,9 +217,7 @@ fn chart(measured: &[Measured]) -> String {
     )
 }
 
-/// `bench` in the folder that cargo builds into.
+/// `bench` beside the folder that cargo gives to programs such as this one, in the folder that it builds into.
 fn output_folder() -> PathBuf {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace.join("target"), PathBuf::from);
-    target.join("bench")
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("../bench")
 }
