@@ -174,3 +174,19 @@ async fn an_overlay_has_to_be_one_file_of_its_kind() {
         assert!(message.contains(named), "{message}");
     }
 }
+
+#[tokio::test]
+async fn an_overlay_after_the_end_is_never_there() {
+    let world = studio();
+    give_clip(&world, "film.mp4", &format!("-f lavfi -i anullsrc=r=48000:cl=stereo {FILM} -shortest"));
+    give_clip(&world, "logo.png", "-f lavfi -i color=red:size=320x180 -frames:v 1");
+    give_clip(&world, "voice.wav", "-f lavfi -i sine=duration=1");
+    for (kind, file) in [("VideoOverlay", "logo.png"), ("AudioOverlay", "voice.wav")] {
+        let overlay = codec(kind, &json!({"inputLabel": "late", "start": "PT9999999H"}));
+        let preset = overlaid(&json!([overlay]), &json!([video(), codec("AacAudio", &json!({}))]));
+        finished(&world, &encode_input(&world, preset, beside("late", file)).await);
+        assert_eq!(frame_count(&world, "out.mp4"), 100);
+        assert!(is_about(colour_at(&world, "out.mp4", 3.9, (0.5, 0.5)), GREEN));
+        assert!(loudness_db(&world, "out.mp4", 0.0, 4.0) < -80.0);
+    }
+}

@@ -8,6 +8,9 @@ use crate::media_services::ffmpeg::command::Inputs;
 use crate::media_services::ffmpeg::plan::{Area, OverlaidPicture, PlannedFade, PlannedOverlay, Treatment};
 use crate::media_services::presets::Rotation;
 
+/// Sound from different places can only follow each other if it is alike.
+const SOUND_FORMAT: &str = "aformat=sample_fmts=fltp:sample_rates=48000:channel_layouts=stereo";
+
 impl Graph {
     /// Treats pictures; both are beginnings of chains.
     pub(super) fn treated_video(
@@ -123,8 +126,15 @@ impl Graph {
         if overlay.fade_in > 0.0 {
             let _ = write!(chain, "afade=t=in:st=0:d={},", overlay.fade_in);
         }
-        let delay_ms = (overlay.start * 1000.0).round();
-        let _ = write!(self.text, "{chain}adelay=delays={delay_ms}:all=1,asplit={copies}");
+        chain.push_str(SOUND_FORMAT);
+        if overlay.start > 0.0 {
+            // Silence that is played costs nothing; silence in front of a stream (adelay) is kept in memory.
+            let silence =
+                format!("anullsrc=r=48000:cl=stereo,atrim=duration={},{SOUND_FORMAT}", overlay.start);
+            let _ = write!(self.text, "{silence}[z{number}];{chain}[y{number}];");
+            chain = format!("[z{number}][y{number}]concat=n=2:v=0:a=1");
+        }
+        let _ = write!(self.text, "{chain},asplit={copies}");
         (0..copies).for_each(|index| {
             let _ = write!(self.text, "[p{number}_{index}]");
         });

@@ -113,7 +113,8 @@ impl Treatment {
         }
         for (overlay, file) in filters.overlays.iter().flatten().zip(&media.overlays) {
             let planned = planned_overlay(overlay, file, media, treatment.frame)?;
-            treatment.overlays.push(planned);
+            // One that starts after the end of the input is never there.
+            treatment.overlays.extend(Some(planned).filter(|overlay| overlay.duration != Some(0.0)));
         }
         for (is_in, fade) in [(true, &filters.fade_in), (false, &filters.fade_out)] {
             if let Some(fade) = fade {
