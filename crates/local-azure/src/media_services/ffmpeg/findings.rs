@@ -11,7 +11,7 @@ use super::timeline::Timeline;
 use super::{Ffmpeg, JobError, Preset, Scratch, classify, process};
 use crate::media_services::presets::Codec;
 
-/// How long an hour-long film is read for the times of its key frames takes seconds; a day of it, minutes.
+/// Reading the packets of an hour takes seconds; of a day, minutes.
 const READ_TIME_MAX: std::time::Duration = std::time::Duration::from_secs(600);
 /// A key frame for each picture of a day; more is no ladder's rung.
 const KEY_FRAMES_MAX: usize = 100_000;
