@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh Debian machine with Rust: `make demo` and `make test`.
-.PHONY: demo test local schemas freeze lint help
+.PHONY: demo test local schemas freeze lint bench help
 
 help:
 	@echo "make demo     run a whole saga on the local cloud"
@@ -7,6 +7,7 @@ help:
 	@echo "make local    run the local cloud and the processor until Ctrl-C"
 	@echo "make schemas  write schemas/ anew from the types"
 	@echo "make freeze   promise the messages as they are now: later changes must not break them"
+	@echo "make bench    measure what a ladder of renditions costs, against one ffmpeg for each"
 	@echo "make lint     formatting, clippy, and the dependencies' licences, sources and advisories"
 
 demo:
@@ -26,6 +27,10 @@ schemas:
 
 freeze:
 	cargo run --quiet -- schemas --freeze schemas/baseline.json
+
+bench:
+	scripts/need.sh compiler ffmpeg
+	cargo bench --quiet --profile dev --package local-azure --bench ladder # what is measured is ffmpeg
 
 lint:
 	cargo fmt --all --check

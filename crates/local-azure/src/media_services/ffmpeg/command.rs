@@ -5,16 +5,18 @@
 
 use std::ffi::OsString;
 use std::fmt::Display;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Scratch;
 use super::graph::Graph;
-use super::media::{Media, Part};
+use super::media::Part;
 use super::plan::{
-    AudioCodec, AudioEncoding, ImageKind, Plan, PlannedAudio, PlannedFile, PlannedImages, PlannedVideo,
-    VideoEncoding, When,
+    AudioCodec, AudioEncoding, Container, ImageKind, Plan, PlannedAudio, PlannedFile, PlannedImages,
+    PlannedVideo, VideoEncoding, When,
 };
-use super::probe::{file_url, reading_options};
+use super::probe::{file_url, reading_options, reading_options_of_overlay};
+use super::timeline::Timeline;
 use super::video_options::video_options;
 
 /// "Quotas and limits": the largest file for standard encoding, 260 GB. What breaks off there is found too short.
@@ -30,9 +32,10 @@ pub(super) struct Inputs(Vec<Part>);
 
 /// The whole command line.
 pub(super) fn arguments(
-    media: &Media,
+    media: &Timeline,
     plan: &Plan,
     pace: Option<f64>,
+    path_of_file: &dyn Fn(usize) -> PathBuf,
     scratch: &Scratch<'_>,
 ) -> Vec<OsString> {
     let mut inputs = Inputs(Vec::new());
@@ -40,7 +43,7 @@ pub(super) fn arguments(
     let mut outputs = Arguments(Vec::new());
     for (number, file) in plan.files.iter().enumerate() {
         outputs.file(media, file, &mut graph, &mut inputs);
-        outputs.0.push(file_url(&scratch.file(number)));
+        outputs.0.push(file_url(&path_of_file(number)));
     }
     for (set, images) in plan.images.iter().enumerate() {
         outputs.images(images, &mut graph);
@@ -48,7 +51,7 @@ pub(super) fn arguments(
     }
     let mut all = Arguments(Vec::new());
     all.words("-hide_banner -nostdin -nostats -loglevel level+error -progress pipe:1 -stats_period 0.5");
-    inputs.0.iter().for_each(|part| all.input(part, pace));
+    inputs.0.iter().for_each(|part| all.input(part, pace, plan.key_frames_only));
     if let Some(graph) = graph.text() {
         all.pair("-filter_complex", graph);
     }
@@ -76,8 +79,14 @@ impl Arguments {
         self.0.extend([OsString::from(option), OsString::from(format!("{value}"))]);
     }
 
-    fn input(&mut self, part: &Part, pace: Option<f64>) {
-        self.0.extend(reading_options());
+    fn input(&mut self, part: &Part, pace: Option<f64>, key_frames_only: bool) {
+        self.0.extend(if part.is_still { reading_options_of_overlay() } else { reading_options() });
+        if !part.upright {
+            self.0.push("-noautorotate".into());
+        }
+        if key_frames_only {
+            self.words("-skip_frame nokey");
+        }
         if let Some(pace) = pace {
             self.pair("-readrate", pace);
         }
@@ -91,11 +100,11 @@ impl Arguments {
         self.0.push(file_url(&part.path));
     }
 
-    fn file(&mut self, media: &Media, file: &PlannedFile, graph: &mut Graph, inputs: &mut Inputs) {
+    fn file(&mut self, media: &Timeline, file: &PlannedFile, graph: &mut Graph, inputs: &mut Inputs) {
         for (number, video) in file.videos.iter().enumerate() {
             match video {
-                PlannedVideo::Copy(track) => {
-                    self.map_copied(inputs.number(&track.part), track.found.stream);
+                PlannedVideo::Copy(copied) => {
+                    self.map_copied(inputs.number(&copied.track.part), copied.track.found.stream);
                     self.pair(&format!("-c:v:{number}"), "copy");
                 }
                 PlannedVideo::Encode(encoding) => {
@@ -106,8 +115,8 @@ impl Arguments {
         }
         for (number, audio) in file.audios.iter().enumerate() {
             match audio {
-                PlannedAudio::Copy(track) => {
-                    self.map_copied(inputs.number(&track.part), track.found.stream);
+                PlannedAudio::Copy(copied) => {
+                    self.map_copied(inputs.number(&copied.track.part), copied.track.found.stream);
                     self.pair(&format!("-c:a:{number}"), "copy");
                 }
                 PlannedAudio::Encode(encoding) => {
@@ -119,7 +128,11 @@ impl Arguments {
                 self.pair(&format!("-metadata:s:a:{number}"), format!("language={language}"));
             }
         }
-        self.words("-map_metadata -1 -map_chapters -1 -f mp4 -movflags +faststart");
+        self.words("-map_metadata -1 -map_chapters -1");
+        self.words(match file.container {
+            Container::Mp4 => "-f mp4 -movflags +faststart",
+            Container::TransportStream => "-f mpegts",
+        });
         self.pair("-max_muxing_queue_size", MUXING_QUEUE_PACKETS_MAX);
         self.pair("-fs", FILE_BYTES_MAX);
     }
@@ -155,8 +168,8 @@ impl Arguments {
         }
         self.words("-map_metadata -1 -fps_mode passthrough -f image2");
         let count = match images.when {
-            When::Best => 1,
-            When::Every { count, .. } => count,
+            When::Every { count, .. } if images.sheet.is_none() => count,
+            When::Best | When::Every { .. } => 1,
         };
         self.pair("-frames:v", count);
     }

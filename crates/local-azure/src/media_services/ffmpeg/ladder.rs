@@ -1,7 +1,8 @@
 //! Which sizes and bitrates a video is encoded in. Not how it is encoded.
 
-use super::media::Media;
+use super::content::Content;
 use super::probe::Video;
+use super::timeline::Timeline;
 use crate::media_services::presets::{Configurations, PresetName};
 
 /// One step of a ladder: the box a picture is fitted into, and bits per second.
@@ -71,6 +72,8 @@ const FAST_FPS: f64 = 45.0;
 const FAST_FACTOR: f64 = 1.4;
 /// The single-bitrate presets give H.265 about half the bits of H.264 (3,500 against 6,750 kb/s at 1080p).
 const H265_FACTOR: f64 = 0.52;
+/// Rungs that are nearer to their neighbour look the same.
+const RUNG_DISTANCE: f64 = 1.5;
 /// Below this no encoder makes a picture, however little the input had.
 const BITRATE_MIN: f64 = 32_000.0;
 
@@ -97,30 +100,69 @@ pub(super) fn fixed(name: PresetName) -> Option<&'static [Rung]> {
 /// upright pictures have the same ladder) cap it. If the input has fewer bits than the top would get, all rungs get
 /// proportionally fewer.
 pub(super) fn adaptive(
-    media: &Media,
+    media: &Timeline,
     video: &Video,
     configurations: &Configurations,
     h265: bool,
 ) -> Vec<Rung> {
+    let usual = |(width, height)| usual_bitrate(width, height, media.frame_rate(), h265);
+    let sizes = sizes(video, configurations);
+    let top = usual(sizes[0]);
+    let limit = limit(video, configurations, top);
+    let rung = |size: (u32, u32)| {
+        let bitrate = (usual(size) * limit / top).max(BITRATE_MIN.min(limit));
+        Rung { width: size.0, height: size.1, bitrate: bitrate as u64 }
+    };
+    narrowed(sizes.into_iter().map(rung).collect(), configurations)
+}
+
+/// The ladder for an input whose pictures were sampled: the same sizes with the bits they take, at most what they
+/// usually get, and no rung that is too near to the one above it.
+pub(super) fn content_aware(
+    media: &Timeline,
+    video: &Video,
+    configurations: &Configurations,
+    h265: bool,
+    content: &Content,
+) -> Vec<Rung> {
+    let bitrate_min = configurations.min_bitrate_bps.map_or(BITRATE_MIN, |bits| bits as f64);
+    let mut rungs = Vec::<Rung>::new();
+    for (width, height) in sizes(video, configurations) {
+        let usual = usual_bitrate(width, height, media.frame_rate(), h265);
+        let factor = if h265 { H265_FACTOR } else { 1.0 };
+        let limit = limit(video, configurations, usual);
+        let bitrate = (content.bitrate(width, height) * factor).clamp(bitrate_min.min(limit), limit) as u64;
+        let is_apart =
+            rungs.last().is_none_or(|above| above.bitrate as f64 >= bitrate as f64 * RUNG_DISTANCE);
+        if is_apart {
+            rungs.push(Rung { width, height, bitrate });
+        }
+    }
+    narrowed(rungs, configurations)
+}
+
+/// The sizes of a ladder, the largest first.
+fn sizes(video: &Video, configurations: &Configurations) -> Vec<(u32, u32)> {
     let source = even_size(f64::from(video.width), f64::from(video.height));
     let lines_of_source = source.0.min(source.1);
     let lines_max = configurations.max_height.unwrap_or(HEIGHT_MAX).min(lines_of_source);
     let lines = HEIGHTS_ABOVE.into_iter().chain(ADAPTIVE.iter().map(|rung| rung.height));
     let lines = lines.filter(|&lines| lines < lines_max && lines >= configurations.min_height.unwrap_or(0));
-    let own = |lines: u32| {
+    let scaled = |lines: u32| {
         let scale = f64::from(lines) / f64::from(lines_of_source);
-        let (width, height) = even_size(f64::from(source.0) * scale, f64::from(source.1) * scale);
-        (width, height, usual_bitrate(width, height, media.frame_rate(), h265))
+        even_size(f64::from(source.0) * scale, f64::from(source.1) * scale)
     };
-    let own = [lines_max].into_iter().chain(lines).map(own).collect::<Vec<_>>();
-    let top = own[0].2;
+    [lines_max].into_iter().chain(lines).map(scaled).collect()
+}
+
+/// The most bits per second that a rung gets.
+fn limit(video: &Video, configurations: &Configurations, usual: f64) -> f64 {
     let limits = [video.bitrate, configurations.max_bitrate_bps];
-    let limit = limits.into_iter().flatten().map(|bits| bits as f64).fold(top, f64::min);
-    let rung = |(width, height, bitrate): (u32, u32, f64)| {
-        let bitrate = (bitrate * limit / top).max(BITRATE_MIN.min(limit));
-        Rung { width, height, bitrate: bitrate as u64 }
-    };
-    let mut rungs = own.into_iter().map(rung).collect::<Vec<_>>();
+    limits.into_iter().flatten().map(|bits| bits as f64).fold(usual, f64::min)
+}
+
+/// Without the rungs that the configuration does not want. One is always left.
+fn narrowed(mut rungs: Vec<Rung>, configurations: &Configurations) -> Vec<Rung> {
     let bitrate_min = configurations.min_bitrate_bps.unwrap_or(0);
     rungs.truncate(rungs.iter().filter(|rung| rung.bitrate >= bitrate_min).count().max(1));
     rungs.truncate(configurations.max_layers.unwrap_or(usize::MAX));
@@ -172,16 +214,22 @@ mod tests {
             frame_rate: Some(30.0),
             bitrate,
             length: None,
+            pixel_format: "yuv420p".to_owned(),
+            is_interlaced: false,
+            has_square_pixels: true,
+            quarter_turns: 0,
+            quarter_turns_back: 0,
         }
     }
 
     fn ladder(video: &Video, configurations: &Configurations) -> Vec<(u32, u32, u64)> {
-        let media = Media {
+        let media = Timeline {
             base: String::new(),
             source: String::new(),
             segments: Vec::new(),
             every_video: Vec::new(),
             every_audio: Vec::new(),
+            overlays: Vec::new(),
         };
         let rungs = adaptive(&media, video, configurations, false);
         rungs.into_iter().map(|rung| (rung.width, rung.height, rung.bitrate / 1000)).collect()

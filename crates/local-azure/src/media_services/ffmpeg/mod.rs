@@ -1,9 +1,12 @@
 //! The encoder that really encodes: one run of ffmpeg per job output, which decodes once for all of its files.
 //! Not the job around it. Beside it, what cuts finished files into segments.
 
+mod choice;
 mod classify;
 mod command;
+mod content;
 mod filename;
+mod findings;
 mod graph;
 mod ladder;
 mod media;
@@ -12,18 +15,22 @@ mod plan;
 mod probe;
 pub(super) mod process;
 mod progress;
+mod report;
+mod shared_audio;
 mod side_files;
+mod timeline;
 mod video_options;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use plan::{Plan, PlannedFile};
+use plan::{Container, Plan, PlannedFile};
 use probe::Probed;
 use progress::Progress;
+use timeline::Timeline;
 
 use super::jobs::{Content, FetchedFile, JobError, JobErrorCode, OutputFile, Sources, Workspace};
-use super::presets::Preset;
+use super::presets::{Filters, Preset};
 
 pub(super) use media::Media;
 pub(super) use package::{PackagedTrack, SEGMENT_LIST};
@@ -48,7 +55,7 @@ pub struct Ffmpeg {
 }
 
 impl Ffmpeg {
-    /// Looks into the fetched files and decides which of their tracks are used.
+    /// Looks into the fetched files.
     pub(super) async fn examine(&self, sources: Sources<FetchedFile>) -> Result<Media, JobError> {
         media::examine(&self.ffprobe, sources).await
     }
@@ -62,9 +69,17 @@ impl Ffmpeg {
         index: usize,
         report: &(dyn Fn(u8) + Sync),
     ) -> Result<Vec<OutputFile>, JobError> {
-        let plan = plan::of(preset, media)?;
+        let filters = match preset {
+            Preset::Standard(preset) => preset.filters.clone().unwrap_or_default(),
+            _ => Filters::default(),
+        };
+        let media = &Timeline::of(media, &filters)?;
         let scratch = Scratch { folder: workspace.folder(), index };
-        let arguments = command::arguments(media, &plan, self.pace, &scratch);
+        let findings = findings::gather(self, preset, media, &scratch).await?;
+        let mut plan = plan::of(preset, media, &findings)?;
+        shared_audio::share(self, media, &mut plan, &scratch).await?;
+        let path = |number: usize| scratch.file(number, plan.files[number].container);
+        let arguments = command::arguments(media, &plan, self.pace, &path, &scratch);
         let mut progress = Progress::of(media);
         let on_line = |line: &str| progress.read(line).into_iter().for_each(report);
         let ended = process::run(&self.ffmpeg, &arguments, ENCODE_TIME_MAX, on_line).await?;
@@ -79,14 +94,14 @@ impl Ffmpeg {
     /// The files of tracks, each looked into, and what describes them.
     async fn finished_files(
         &self,
-        media: &Media,
+        media: &Timeline,
         plan: &Plan,
         scratch: &Scratch<'_>,
         ended: &process::Ended,
     ) -> Result<Vec<OutputFile>, JobError> {
         let mut described = Vec::with_capacity(plan.files.len());
         for (number, file) in plan.files.iter().enumerate() {
-            let probed = probe::probe(&self.ffprobe, &scratch.file(number)).await?;
+            let probed = probe::probe(&self.ffprobe, &scratch.file(number, file.container), false).await?;
             if is_too_short(file, &probed, media) {
                 return Err(classify::too_short(&file.name, ended, scratch.folder));
             }
@@ -94,8 +109,12 @@ impl Ffmpeg {
         }
         let finished = |(number, file): (usize, &PlannedFile)| OutputFile {
             name: file.name.clone(),
-            content: Content::File(scratch.file(number)),
-            content_type: if file.videos.is_empty() { "audio/mp4" } else { "video/mp4" },
+            content: Content::File(scratch.file(number, file.container)),
+            content_type: match file.container {
+                Container::TransportStream => "video/mp2t",
+                Container::Mp4 if file.videos.is_empty() => "audio/mp4",
+                Container::Mp4 => "video/mp4",
+            },
         };
         let mut files = plan.files.iter().enumerate().map(finished).collect::<Vec<_>>();
         if !described.is_empty() {
@@ -113,8 +132,16 @@ struct Scratch<'a> {
 }
 
 impl Scratch<'_> {
-    fn file(&self, number: usize) -> PathBuf {
-        self.folder.join(format!("out-{}-{number}.mp4", self.index))
+    fn file(&self, number: usize, container: Container) -> PathBuf {
+        self.folder.join(format!("out-{}-{number}{}", self.index, container.extension()))
+    }
+
+    fn shared_audio(&self, number: usize) -> PathBuf {
+        self.folder.join(format!("sound-{}-{number}.mp4", self.index))
+    }
+
+    fn sample(&self, number: usize) -> PathBuf {
+        self.folder.join(format!("sample-{}-{number}.h264", self.index))
     }
 
     fn image(&self, set: usize, number: usize, extension: &str) -> PathBuf {
@@ -145,13 +172,20 @@ fn finished_images(
             content: Content::File(path),
             content_type: images.kind.content_type(),
         }));
+        if images.sheet.is_some() {
+            files.push(OutputFile {
+                name: images.name_of_web_vtt(),
+                content: Content::Bytes(images.web_vtt().into()),
+                content_type: "text/vtt",
+            });
+        }
     }
     plan::check_names(files.iter().map(|file| file.name.as_str()))?;
     Ok(files)
 }
 
 /// Whether a file misses more than it may of what went in. Only tracks whose own length is known are compared.
-fn is_too_short(file: &PlannedFile, made: &Probed, media: &Media) -> bool {
+fn is_too_short(file: &PlannedFile, made: &Probed, media: &Timeline) -> bool {
     let Some(expected) = file.measured(media) else { return false };
     let may_miss = SHORTER_BY_MAX.max(expected.mul_f64(SHORTER_BY_PART_MAX));
     made.length.is_none_or(|length| length + may_miss < expected)

@@ -4,9 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
 
-use serde::Deserialize;
-use serde_json::Value;
-
+use super::report::Report;
 use super::{classify, process, service_error};
 use crate::media_services::jobs::JobError;
 
@@ -15,13 +13,16 @@ const PROBE_TIME_MAX: Duration = Duration::from_secs(60);
 /// A report is some KiB for each track.
 const REPORT_BYTES_MAX: usize = 1024 * 1024;
 /// What is reported: nothing of the texts that a file may carry at any length.
-const ENTRIES: &str = "format=duration,bit_rate,size:stream_tags=language,DURATION:stream_disposition=attached_pic:\
+const ENTRIES: &str = "format=format_name,duration,bit_rate,size:stream_tags=language,DURATION:stream_disposition=attached_pic:\
                        stream_side_data=rotation:stream=index,codec_type,codec_name,codec_tag_string,profile,level,\
-                       width,height,sample_aspect_ratio,avg_frame_rate,r_frame_rate,channels,sample_rate,bit_rate,\
+                       width,height,sample_aspect_ratio,pix_fmt,field_order,avg_frame_rate,r_frame_rate,channels,sample_rate,bit_rate,\
                        duration";
 /// Demuxers of files that hold their media themselves. Playlists and scripts, which name other files, are not here.
 pub(super) const FORMATS: &str = "aac,ac3,aiff,amr,asf,avi,caf,dts,dv,eac3,flac,flv,gxf,h264,hevc,ivf,m4v,matroska,\
                                   mov,mp3,mpeg,mpegts,mpegvideo,mxf,nut,ogg,rm,w64,wav,webm,yuv4mpegpipe";
+
+/// Demuxers of single pictures, which only overlays may be.
+pub(super) const PICTURE_FORMATS: &str = "bmp_pipe,gif,jpeg_pipe,png_pipe";
 
 /// A file's tracks.
 #[derive(Clone, Debug, Default)]
@@ -34,6 +35,8 @@ pub(super) struct Probed {
     pub bitrate: Option<u64>,
     /// The size of the file.
     pub bytes: Option<u64>,
+    /// Whether it is a picture.
+    pub is_still: bool,
 }
 
 /// A video track, as it is shown: upright and with square pixels.
@@ -49,6 +52,14 @@ pub(super) struct Video {
     pub frame_rate: Option<f64>,
     pub bitrate: Option<u64>,
     pub length: Option<Duration>,
+    /// As ffmpeg calls it, for example `yuv420p`.
+    pub pixel_format: String,
+    pub is_interlaced: bool,
+    pub has_square_pixels: bool,
+    /// By how many quarters pictures are turned to be shown, counterclockwise, from 0 to 3.
+    pub quarter_turns: u8,
+    /// By how many quarters they are turned back, clockwise, because a preset wants them as they are stored.
+    pub quarter_turns_back: u8,
 }
 
 /// An audio track.
@@ -56,6 +67,7 @@ pub(super) struct Video {
 pub(super) struct Audio {
     pub stream: usize,
     pub codec: String,
+    pub profile: Option<String>,
     pub channels: u32,
     pub sampling_rate: u32,
     pub bitrate: Option<u64>,
@@ -68,6 +80,12 @@ pub(super) fn reading_options() -> [OsString; 4] {
     ["-protocol_whitelist", "file", "-format_whitelist", FORMATS].map(OsString::from)
 }
 
+/// The same for what may be a picture.
+pub(super) fn reading_options_of_overlay() -> [OsString; 4] {
+    let formats = format!("{FORMATS},{PICTURE_FORMATS}");
+    ["-protocol_whitelist", "file", "-format_whitelist", &formats].map(OsString::from)
+}
+
 /// A path as ffmpeg takes it for a file, whatever is in its name.
 pub(super) fn file_url(path: &Path) -> OsString {
     let mut url = OsString::from("file:");
@@ -76,9 +94,9 @@ pub(super) fn file_url(path: &Path) -> OsString {
 }
 
 /// Looks into a file.
-pub(super) async fn probe(ffprobe: &Path, path: &Path) -> Result<Probed, JobError> {
+pub(super) async fn probe(ffprobe: &Path, path: &Path, may_be_still: bool) -> Result<Probed, JobError> {
     let mut arguments = ["-v", "level+error", "-hide_banner"].map(OsString::from).to_vec();
-    arguments.extend(reading_options());
+    arguments.extend(if may_be_still { reading_options_of_overlay() } else { reading_options() });
     arguments.extend(["-show_entries", ENTRIES, "-of", "json", "-i"].map(OsString::from));
     arguments.push(file_url(path));
     let mut report = String::new();
@@ -93,189 +111,4 @@ pub(super) async fn probe(ffprobe: &Path, path: &Path) -> Result<Probed, JobErro
     }
     let report = serde_json::from_str::<Report>(&report);
     Ok(report.map_err(|_| service_error("The report about a file cannot be read."))?.tracks())
-}
-
-#[derive(Deserialize)]
-struct Report {
-    #[serde(default)]
-    streams: Vec<Stream>,
-    #[serde(default)]
-    format: Format,
-}
-
-#[derive(Default, Deserialize)]
-struct Format {
-    duration: Option<String>,
-    bit_rate: Option<String>,
-    size: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Stream {
-    index: usize,
-    codec_type: Option<String>,
-    codec_name: Option<String>,
-    codec_tag_string: Option<String>,
-    profile: Option<String>,
-    level: Option<i64>,
-    width: Option<u32>,
-    height: Option<u32>,
-    sample_aspect_ratio: Option<String>,
-    avg_frame_rate: Option<String>,
-    r_frame_rate: Option<String>,
-    channels: Option<u32>,
-    sample_rate: Option<String>,
-    bit_rate: Option<String>,
-    duration: Option<String>,
-    #[serde(default)]
-    disposition: Disposition,
-    #[serde(default)]
-    tags: Tags,
-    #[serde(default)]
-    side_data_list: Vec<Value>,
-}
-
-#[derive(Default, Deserialize)]
-struct Disposition {
-    #[serde(default)]
-    attached_pic: u8,
-}
-
-#[derive(Default, Deserialize)]
-struct Tags {
-    language: Option<String>,
-    /// Matroska's way to say how long a track is.
-    #[serde(rename = "DURATION")]
-    duration: Option<String>,
-}
-
-impl Report {
-    /// Tracks whose codec is unknown (an encrypted one has none) are left out: nothing can be done with them.
-    fn tracks(&self) -> Probed {
-        let known = |stream: &&Stream| stream.codec_name.as_deref().is_some_and(|name| name != "unknown");
-        let of = |kind: &'static str| {
-            let streams = self.streams.iter().filter(known);
-            streams.filter(move |stream| stream.codec_type.as_deref() == Some(kind))
-        };
-        Probed {
-            videos: of("video")
-                .filter(|s| s.disposition.attached_pic == 0)
-                .filter_map(Stream::video)
-                .collect(),
-            audios: of("audio").filter_map(Stream::audio).collect(),
-            length: self.format.duration.as_deref().and_then(seconds),
-            bitrate: self.format.bit_rate.as_deref().and_then(|rate| rate.parse().ok()),
-            bytes: self.format.size.as_deref().and_then(|size| size.parse().ok()),
-        }
-    }
-}
-
-impl Stream {
-    fn video(&self) -> Option<Video> {
-        let (width, height) = self.shown_size()?;
-        let rates = [&self.avg_frame_rate, &self.r_frame_rate];
-        Some(Video {
-            stream: self.index,
-            codec: self.codec_name.clone()?,
-            tag: self.codec_tag_string.clone().unwrap_or_default(),
-            profile: self.profile.clone(),
-            level: self.level,
-            width,
-            height,
-            frame_rate: rates.into_iter().flatten().find_map(|rate| quotient(rate, '/')),
-            bitrate: self.bitrate(),
-            length: self.length(),
-        })
-    }
-
-    fn audio(&self) -> Option<Audio> {
-        Some(Audio {
-            stream: self.index,
-            codec: self.codec_name.clone()?,
-            channels: self.channels.filter(|&channels| channels > 0)?,
-            sampling_rate: self.sample_rate.as_deref().and_then(|rate| rate.parse().ok()).unwrap_or(0),
-            bitrate: self.bitrate(),
-            language: self.tags.language.clone().filter(|language| is_language(language)),
-            length: self.length(),
-        })
-    }
-
-    fn shown_size(&self) -> Option<(u32, u32)> {
-        let (width, height) = (self.width.filter(|&w| w > 0)?, self.height.filter(|&h| h > 0)?);
-        let pixel = self.sample_aspect_ratio.as_deref().and_then(|ratio| quotient(ratio, ':')).unwrap_or(1.0);
-        let width = (f64::from(width) * pixel).round() as u32;
-        let turned = self.side_data_list.iter().find_map(|data| data.get("rotation")?.as_f64());
-        let on_its_side = turned.is_some_and(|degrees| (degrees / 90.0).round() as i64 % 2 != 0);
-        Some(if on_its_side { (height, width) } else { (width, height) })
-    }
-
-    fn bitrate(&self) -> Option<u64> {
-        self.bit_rate.as_deref()?.parse().ok()
-    }
-
-    fn length(&self) -> Option<Duration> {
-        self.duration.as_deref().and_then(seconds).or_else(|| clock_time(self.tags.duration.as_deref()?))
-    }
-}
-
-/// Languages become metadata of outputs: three letters, as ISO 639-2 has them.
-fn is_language(text: &str) -> bool {
-    text.len() == 3 && text.chars().all(|c| c.is_ascii_lowercase())
-}
-
-fn seconds(text: &str) -> Option<Duration> {
-    Duration::try_from_secs_f64(text.parse().ok()?).ok().filter(|length| !length.is_zero())
-}
-
-/// `00:01:02.500000000`
-fn clock_time(text: &str) -> Option<Duration> {
-    let mut parts = text.splitn(3, ':').map(|part| part.parse::<f64>().ok());
-    let (hours, minutes, seconds) = (parts.next()??, parts.next()??, parts.next()??);
-    Duration::try_from_secs_f64(hours * 3_600.0 + minutes * 60.0 + seconds).ok()
-}
-
-/// A quotient of two positive numbers, such as `30000/1001`.
-fn quotient(text: &str, sign: char) -> Option<f64> {
-    let (above, below) = text.split_once(sign)?;
-    let (above, below) = (above.parse::<f64>().ok()?, below.parse::<f64>().ok()?);
-    (above > 0.0 && below > 0.0).then(|| above / below)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn video(members: &str) -> Option<Video> {
-        let report = format!(
-            r#"{{"streams":[{{"index":0,"codec_type":"video","codec_name":"h264","width":720,"height":576,{members}}}],
-            "format":{{}}}}"#
-        );
-        serde_json::from_str::<Report>(&report).unwrap().tracks().videos.pop()
-    }
-
-    #[test]
-    fn sizes_are_as_shown_upright_and_with_square_pixels() {
-        let size = |members| video(members).map(|video| (video.width, video.height));
-        assert_eq!(size(r#""level":31"#), Some((720, 576)));
-        assert_eq!(size(r#""sample_aspect_ratio":"64:45""#), Some((1024, 576)));
-        assert_eq!(size(r#""sample_aspect_ratio":"0:1""#), Some((720, 576)));
-        assert_eq!(size(r#""side_data_list":[{"rotation":-90}]"#), Some((576, 720)));
-        assert_eq!(size(r#""side_data_list":[{"rotation":180}]"#), Some((720, 576)));
-    }
-
-    #[test]
-    fn cover_pictures_are_no_video() {
-        assert!(video(r#""disposition":{"attached_pic":1}"#).is_none());
-    }
-
-    #[test]
-    fn lengths_come_from_the_track_or_from_matroskas_tag() {
-        let length = |members| video(members).and_then(|video| video.length);
-        assert_eq!(length(r#""duration":"2.500000""#), Some(Duration::from_millis(2500)));
-        assert_eq!(
-            length(r#""tags":{"DURATION":"00:01:02.500000000"}"#),
-            Some(Duration::from_millis(62_500))
-        );
-        assert_eq!(length(r#""duration":"N/A""#), None);
-    }
 }

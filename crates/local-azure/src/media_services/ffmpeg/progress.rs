@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Media;
+use super::timeline::Timeline;
 
 /// Reads progress reports: groups of `key=value` lines, each ended by `progress=…`.
 pub(super) struct Progress {
@@ -13,7 +13,7 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    pub fn of(media: &Media) -> Self {
+    pub fn of(media: &Timeline) -> Self {
         let length = media.length();
         let frames = length.zip(media.frame_rate()).map(|(length, rate)| length.as_secs_f64() * rate);
         Self { length, frames, part: 0.0 }

@@ -7,32 +7,33 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::filename::BASE_CHARS_MAX;
-use super::media::Media;
-use super::plan::{PlannedFile, PlannedVideo};
+use super::plan::{Container, PlannedFile, PlannedVideo};
 use super::probe::{Audio, Probed, Video};
+use super::timeline::Timeline;
 use crate::media_services::iso_duration;
 use crate::media_services::jobs::{Content, OutputFile};
 
 /// What languages are called when nobody knows them.
 const UNKNOWN_LANGUAGE: &str = "und";
 
-/// Both files for one output.
-pub(super) fn describe(media: &Media, files: &[(&PlannedFile, Probed)]) -> [OutputFile; 2] {
+/// Both files for one output. Servers take only MP4, so transport streams alone have no server manifest.
+pub(super) fn describe(media: &Timeline, files: &[(&PlannedFile, Probed)]) -> Vec<OutputFile> {
     let base = media.base.chars().take(BASE_CHARS_MAX).collect::<String>();
     let manifest = json!({"AssetFile": files.iter().map(|file| asset_file(media, file)).collect::<Vec<_>>()});
     let file = |name, content: String, content_type| {
         let content = Content::Bytes(Bytes::from(content));
         OutputFile { name, content, content_type }
     };
-    [
-        file(format!("{base}.ism"), server_manifest(files), "application/xml"),
-        file(format!("{base}_manifest.json"), manifest.to_string(), "application/json"),
-    ]
+    let mut described = vec![file(format!("{base}_manifest.json"), manifest.to_string(), "application/json")];
+    if files.iter().any(|(planned, _)| planned.container == Container::Mp4) {
+        described.push(file(format!("{base}.ism"), server_manifest(files), "application/xml"));
+    }
+    described
 }
 
 fn server_manifest(files: &[(&PlannedFile, Probed)]) -> String {
     let mut entries = String::new();
-    for (planned, probed) in files {
+    for (planned, probed) in files.iter().filter(|(planned, _)| planned.container == Container::Mp4) {
         for (number, video) in probed.videos.iter().enumerate() {
             let planned_bitrate = planned.videos.get(number).and_then(PlannedVideo::bitrate);
             let bitrate = video.bitrate.or(planned_bitrate);
@@ -80,7 +81,7 @@ fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
-fn asset_file(media: &Media, (planned, probed): &(&PlannedFile, Probed)) -> Value {
+fn asset_file(media: &Timeline, (planned, probed): &(&PlannedFile, Probed)) -> Value {
     let wanted = |number: usize| planned.videos.get(number).and_then(PlannedVideo::bitrate);
     let videos = probed.videos.iter().enumerate().map(|(number, video)| video_track(video, wanted(number)));
     json!({

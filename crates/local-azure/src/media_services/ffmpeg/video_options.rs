@@ -17,7 +17,10 @@ pub(super) fn video_options(encoding: &VideoEncoding) -> Options {
         VideoCodec::H264 => "libx264",
         VideoCodec::H265 => "libx265",
     };
-    let forced = format!("expr:gte(t,n_forced*{})", seconds(encoding.key_frame_interval));
+    let forced = match encoding.key_frames_of_source {
+        true => "source".to_owned(),
+        false => format!("expr:gte(t,n_forced*{})", seconds(encoding.key_frame_interval)),
+    };
     let mut options = vec![
         ("-c", encoder.to_owned()),
         ("-preset", speed(encoding.codec, encoding.complexity).to_owned()),

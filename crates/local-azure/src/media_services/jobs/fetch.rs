@@ -6,6 +6,7 @@ use std::time::Duration;
 use url::Url;
 
 use super::input::{AssetInput, Clip, ClipInput, ClipTime, HttpInput, JobInput};
+use super::track_selection::InputDefinition;
 use super::workspace::Workspace;
 use super::{JobError, JobErrorCode};
 use crate::inside::BlobPlace;
@@ -32,6 +33,10 @@ pub(crate) struct SourceClip<F> {
     pub files: Vec<F>,
     /// Whether the caller named the files: then each has to be media.
     pub named: bool,
+    /// What presets may call it.
+    pub label: Option<String>,
+    /// Which tracks are meant; none is the usual choice.
+    pub definitions: Vec<InputDefinition>,
     pub start: Option<Duration>,
     pub end: Option<Duration>,
 }
@@ -89,7 +94,8 @@ pub(super) async fn download(
             read.map_err(|error| not_fetched(&place.blob, &error))?;
             files.push(FetchedFile { name: place.blob, path, bytes });
         }
-        clips.push(SourceClip { files, named: clip.named, start: clip.start, end: clip.end });
+        let SourceClip { named, label, definitions, start, end, .. } = clip;
+        clips.push(SourceClip { files, named, label, definitions, start, end });
     }
     Ok(Sources { clips, is_sequence: sources.is_sequence })
 }
@@ -109,22 +115,29 @@ async fn find_sequence(account: &Account, inputs: &[ClipInput]) -> Result<Source
     Ok(Sources { clips, is_sequence: true })
 }
 
+/// Inputs side by side. A sequence has room beside it only for inputs with a label, which may be overlays.
 async fn find_several(account: &Account, inputs: &[JobInput]) -> Result<Sources<FoundFile>, JobError> {
-    if let [JobInput::Sequence { inputs }] = inputs {
-        return find_sequence(account, inputs).await;
-    }
-    let mut clips = Vec::with_capacity(inputs.len());
+    let (mut clips, mut is_sequence) = (Vec::with_capacity(inputs.len()), false);
     for input in inputs {
-        clips.push(match input {
-            JobInput::Asset(input) => find_asset(account, input).await?,
-            JobInput::Http(input) => find_http(account, input).await?,
+        match input {
+            JobInput::Asset(input) => clips.push(find_asset(account, input).await?),
+            JobInput::Http(input) => clips.push(find_http(account, input).await?),
+            JobInput::Sequence { inputs } if !is_sequence => {
+                is_sequence = true;
+                clips.extend(find_sequence(account, inputs).await?.clips);
+            }
             JobInput::Sequence { .. } | JobInput::Several { .. } => {
-                let message = "A JobInputSequence beside other inputs is not offered.";
+                let message = "More than one JobInputSequence beside each other is not offered.";
                 return Err(JobError::unsupported_configuration(message));
             }
-        });
+        }
     }
-    Ok(side_by_side(clips))
+    let beside = inputs.iter().filter(|input| !matches!(input, JobInput::Sequence { .. }));
+    if is_sequence && beside.clone().any(|input| input.label().is_none()) {
+        let message = "Beside a JobInputSequence, only inputs with a label are offered: for overlays.";
+        return Err(JobError::unsupported_configuration(message));
+    }
+    Ok(Sources { clips, is_sequence })
 }
 
 async fn find_asset(account: &Account, input: &AssetInput) -> Result<SourceClip<FoundFile>, JobError> {
@@ -145,12 +158,12 @@ async fn find_asset(account: &Account, input: &AssetInput) -> Result<SourceClip<
             let file = listed.iter().find(|file| file.name == *name).cloned();
             file.map(found).ok_or_else(|| inaccessible(format!("The input asset has no file '{name}'.")))
         });
-        return clip(&input.clip, files.collect::<Result<_, _>>()?);
+        return Ok(clip(&input.clip, files.collect::<Result<_, _>>()?));
     }
     if listed.is_empty() {
         return Err(inaccessible(format!("The input asset '{}' has no files.", input.asset_name)));
     }
-    clip(&input.clip, listed.into_iter().map(found).collect())
+    Ok(clip(&input.clip, listed.into_iter().map(found).collect()))
 }
 
 async fn find_http(account: &Account, input: &HttpInput) -> Result<SourceClip<FoundFile>, JobError> {
@@ -167,7 +180,7 @@ async fn find_http(account: &Account, input: &HttpInput) -> Result<SourceClip<Fo
             bytes.ok_or_else(|| inaccessible(format!("The input blob '{}' does not exist.", place.blob)))?;
         files.push(FoundFile { place, bytes });
     }
-    clip(&input.clip, files)
+    Ok(clip(&input.clip, files))
 }
 
 async fn list(account: &Account, storage: &str, container: &str) -> Result<Vec<BlobFile>, JobError> {
@@ -175,21 +188,19 @@ async fn list(account: &Account, storage: &str, container: &str) -> Result<Vec<B
     blobs.list(storage, container).await.map_err(|error| not_fetched(container, &error))
 }
 
-fn clip(clip: &Clip, files: Vec<FoundFile>) -> Result<SourceClip<FoundFile>, JobError> {
-    if !clip.input_definitions.is_empty() {
-        let message = "Choosing tracks by inputDefinitions is not offered.";
-        return Err(JobError::unsupported_configuration(message));
-    }
+fn clip(clip: &Clip, files: Vec<FoundFile>) -> SourceClip<FoundFile> {
     let length = |time: &Option<ClipTime>| match time {
         Some(ClipTime::Absolute { time }) => Some(time.length()),
         Some(ClipTime::Utc { .. }) | None => None,
     };
-    Ok(SourceClip {
+    SourceClip {
         files,
         named: !clip.files.is_empty(),
+        label: clip.label.clone(),
+        definitions: clip.input_definitions.clone(),
         start: length(&clip.start),
         end: length(&clip.end),
-    })
+    }
 }
 
 fn inaccessible(message: String) -> JobError {

@@ -1,8 +1,8 @@
 //! What a job reads, as it was asked for. Finding the files is `run`'s business.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
+use super::track_selection::InputDefinition;
 use crate::media_services::iso_duration::IsoDuration;
 
 /// A job's input, by its `@odata.type`.
@@ -62,9 +62,9 @@ pub(crate) struct Clip {
     pub end: Option<ClipTime>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
-    /// Kept and shown; a job with a choice of tracks ends in an error, because none is offered.
+    /// A choice of tracks; none is the usual choice.
     #[serde(default)]
-    pub input_definitions: Vec<Value>,
+    pub input_definitions: Vec<InputDefinition>,
 }
 
 /// A place in the input's time.
@@ -80,6 +80,15 @@ pub(crate) enum ClipTime {
 }
 
 impl JobInput {
+    /// What presets may call it.
+    pub fn label(&self) -> Option<&str> {
+        match self {
+            Self::Asset(input) => input.clip.label.as_deref(),
+            Self::Http(input) => input.clip.label.as_deref(),
+            Self::Several { .. } | Self::Sequence { .. } => None,
+        }
+    }
+
     /// The same input as it may be shown: the queries of URLs carry signatures.
     pub fn shown(&self) -> Self {
         match self {

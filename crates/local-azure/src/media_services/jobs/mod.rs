@@ -10,6 +10,7 @@ mod queue;
 mod request;
 mod resume;
 mod run;
+mod track_selection;
 mod transitions;
 mod upload;
 mod workspace;
@@ -32,6 +33,9 @@ pub(super) use handlers::{cancel, create, delete, get, list, update};
 pub(super) use input::JobInput;
 pub(super) use queue::Queue;
 pub(super) use resume::{hold, release, resume};
+pub(super) use track_selection::{
+    AttributeFilter, ByAttribute, ChannelMapping, InputDefinition, TrackAttribute, TrackSelection,
+};
 pub(super) use upload::{Content, OutputFile};
 pub(super) use workspace::Workspace;
 

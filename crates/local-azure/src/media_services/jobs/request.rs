@@ -21,6 +21,8 @@ const CORRELATION_BYTES_MAX: usize = 48 * 1024;
 /// "Quotas and limits": per job, and per input.
 const INPUTS_MAX: usize = 50;
 const FILES_MAX: usize = 10;
+/// More choices than a file has tracks are a mistake.
+const DEFINITIONS_MAX: usize = 100;
 /// `files`: "Maximum of 4000 characters each."
 const FILE_CHARS_MAX: usize = 4_000;
 
@@ -201,6 +203,17 @@ fn check_clip(clip: &Clip, member: &str) -> Result<(), ArmError> {
     if clip.files.len() > FILES_MAX || !clip.files.iter().all(named) {
         let rule = format!("has at most {FILES_MAX} entries of 1 to {FILE_CHARS_MAX} characters");
         return Err(invalid(&format!("{member}.files"), &rule));
+    }
+    if clip.input_definitions.len() > DEFINITIONS_MAX {
+        let rule = format!("has at most {DEFINITIONS_MAX} entries");
+        return Err(invalid(&format!("{member}.inputDefinitions"), &rule));
+    }
+    for (index, definition) in clip.input_definitions.iter().enumerate() {
+        let member = format!("{member}.inputDefinitions[{index}]");
+        if definition.included_tracks().len() > DEFINITIONS_MAX {
+            return Err(invalid(&member, &format!("has at most {DEFINITIONS_MAX} includedTracks")));
+        }
+        definition.problem().map_or(Ok(()), |problem| Err(invalid(&member, problem)))?;
     }
     let start = check_clip_time(clip.start.as_ref(), &format!("{member}.start"))?;
     let end = check_clip_time(clip.end.as_ref(), &format!("{member}.end"))?;

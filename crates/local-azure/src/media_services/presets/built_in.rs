@@ -34,6 +34,12 @@ pub(crate) enum PresetName {
     H265SingleBitrate720p,
     H265SingleBitrate1080p,
     H265SingleBitrate4K,
+    /// Not documented, but used by the service's own samples, in this spelling as the next two.
+    #[serde(rename = "saasCopyCodec", alias = "SaasCopyCodec")]
+    SaasCopyCodec,
+    #[serde(rename = "saasProxyCopyCodec", alias = "SaasProxyCopyCodec")]
+    SaasProxyCopyCodec,
+    SaasSourceAligned360pOnly,
 }
 
 impl PresetName {
@@ -48,6 +54,42 @@ impl PresetName {
                 | P::H265ContentAwareEncoding
                 | P::H265AdaptiveStreaming
         )
+    }
+
+    /// Whether the preset looks at the pictures before it makes its ladder.
+    pub fn is_content_aware(self) -> bool {
+        use PresetName as P;
+        matches!(
+            self,
+            P::ContentAwareEncoding | P::ContentAwareEncodingExperimental | P::H265ContentAwareEncoding
+        )
+    }
+
+    /// Whether the preset encodes H.265, and not H.264.
+    pub fn is_h265(self) -> bool {
+        use PresetName as P;
+        matches!(
+            self,
+            P::H265ContentAwareEncoding
+                | P::H265AdaptiveStreaming
+                | P::H265SingleBitrate720p
+                | P::H265SingleBitrate1080p
+                | P::H265SingleBitrate4K
+        )
+    }
+
+    /// Whether the preset makes H.264 rungs in bitrates that do not depend on the pictures.
+    pub fn is_plain_h264_ladder(self) -> bool {
+        use PresetName as P;
+        let no_ladder = [
+            P::AacGoodQualityAudio,
+            P::DdGoodQualityAudio,
+            P::CopyAllBitrateNonInterleaved,
+            P::SaasCopyCodec,
+            P::SaasProxyCopyCodec,
+            P::SaasSourceAligned360pOnly,
+        ];
+        !self.is_h265() && !self.is_content_aware() && !no_ladder.contains(&self)
     }
 }
 

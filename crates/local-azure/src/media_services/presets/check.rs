@@ -3,8 +3,9 @@
 
 use std::ops::RangeInclusive;
 
+use super::position::Position;
 use super::standard::{Codec, Format, H26xLayer, H26xVideo, Image, ImageLayer, MultiBitrateFormat, Profile};
-use super::{BuiltInPreset, Preset, StandardPreset};
+use super::{BuiltInPreset, Preset, StandardPreset, check_audio, check_filters};
 use crate::media_services::iso_duration::IsoDuration;
 
 /// `keyFrameInterval`: between half a second and 20 seconds.
@@ -20,13 +21,15 @@ const B_FRAMES_MAX: u32 = 16;
 const REFERENCE_FRAMES_MAX: u32 = 16;
 /// Pixels of one side of a picture: the largest an encoder takes, 16K.
 const SIDE_MAX: u32 = 16_384;
+/// A sheet of more columns is wider than a JPEG, whose side has at most 65,535 pixels, even if they are tiny.
+const SPRITE_COLUMNS_MAX: u32 = 1_000;
 /// A ladder of more layers, or a preset of more codecs and formats, is a mistake.
 const PARTS_MAX: usize = 50;
 /// A blob's name has at most 1,024 characters, and macros still expand.
 const PATTERN_CHARS_MAX: usize = 512;
 
 /// What is wrong, as the end of a sentence.
-type Checked = Result<(), String>;
+pub(super) type Checked = Result<(), String>;
 
 pub(super) fn check(preset: &Preset) -> Checked {
     match preset {
@@ -64,6 +67,7 @@ fn check_standard(preset: &StandardPreset) -> Checked {
     for codec in &preset.codecs {
         check_codec(codec)?;
     }
+    preset.filters.as_ref().map_or(Ok(()), check_filters::check)?;
     let labels = labels(&preset.codecs);
     for format in &preset.formats {
         check_format(format, &labels)?;
@@ -74,8 +78,8 @@ fn check_standard(preset: &StandardPreset) -> Checked {
 fn check_codec(codec: &Codec) -> Checked {
     match codec {
         Codec::CopyAudio(_) | Codec::CopyVideo(_) => Ok(()),
-        Codec::AacAudio(audio) => check_audio(audio.channels, audio.sampling_rate, audio.bitrate),
-        Codec::DdAudio(audio) => check_audio(audio.channels, audio.sampling_rate, audio.bitrate),
+        Codec::AacAudio(audio) => check_audio::aac(audio),
+        Codec::DdAudio(audio) => check_audio::dolby_digital(audio),
         Codec::H264Video(video) => check_video(video).and_then(|()| check_h264(video)),
         Codec::H265Video(video) => check_video(video).and_then(|()| check_h265(video)),
         Codec::JpgImage(image) => check_image(image),
@@ -86,14 +90,6 @@ fn check_codec(codec: &Codec) -> Checked {
             check_image(image)
         }
     }
-}
-
-fn check_audio(channels: Option<u32>, sampling_rate: Option<u32>, bitrate: Option<u64>) -> Checked {
-    require(channels.is_none_or(|count| matches!(count, 1 | 2 | 6)), "channels is 1, 2 or 6")?;
-    if let Some(rate) = sampling_rate {
-        within("samplingRate", rate, &(8_000..=96_000))?;
-    }
-    bitrate.map_or(Ok(()), |bitrate| within("bitrate", bitrate, &(6_000..=1_000_000)))
 }
 
 fn check_video(video: &H26xVideo) -> Checked {
@@ -149,6 +145,16 @@ fn check_image(image: &Image) -> Checked {
     )?;
     for position in [&image.step, &image.range].into_iter().flatten() {
         require(is_position(position), "step and range are a time, a frame or a percentage")?;
+    }
+    if let Some(columns) = image.sprite_column {
+        within("spriteColumn", columns, &(1..=SPRITE_COLUMNS_MAX))?;
+        let positions = [Some(&image.start), image.step.as_ref(), image.range.as_ref()];
+        let in_time =
+            |text: &String| matches!(Position::parse(text), Some(Position::Time(_) | Position::Percent(_)));
+        require(
+            positions.into_iter().flatten().all(in_time),
+            "start, step and range of an image with spriteColumn are times or percentages, and not frames or {Best}",
+        )?;
     }
     let layers = image.layers.as_deref().unwrap_or_default();
     require(layers.len() <= PARTS_MAX, "layers has at most 50 entries")?;
@@ -221,13 +227,10 @@ fn is_level(text: &str) -> bool {
 }
 
 fn is_position(text: &str) -> bool {
-    match text.strip_suffix('%') {
-        Some(percent) => percent.parse::<f64>().is_ok_and(|percent| (0.0..=100.0).contains(&percent)),
-        None => text.parse::<u32>().is_ok() || IsoDuration::parse(text).is_some(),
-    }
+    Position::parse(text).is_some()
 }
 
-fn within<N: Copy + PartialOrd + std::fmt::Display>(
+pub(super) fn within<N: Copy + PartialOrd + std::fmt::Display>(
     member: &str,
     value: N,
     range: &RangeInclusive<N>,
@@ -238,7 +241,7 @@ fn within<N: Copy + PartialOrd + std::fmt::Display>(
     Err(format!("{member} is {value}, but has to be from {} to {}", range.start(), range.end()))
 }
 
-fn require(condition: bool, sentence: &str) -> Checked {
+pub(super) fn require(condition: bool, sentence: &str) -> Checked {
     if condition { Ok(()) } else { Err(sentence.to_owned()) }
 }
 

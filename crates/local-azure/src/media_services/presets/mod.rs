@@ -2,6 +2,10 @@
 
 mod built_in;
 mod check;
+mod check_audio;
+mod check_filters;
+mod filters;
+mod position;
 mod standard;
 
 use serde::de::Error as _;
@@ -9,6 +13,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 pub(super) use built_in::{BuiltInPreset, Configurations, InterleaveOutput, PresetName};
+pub(super) use filters::{
+    Deinterlace, DeinterlaceMode, DeinterlaceParity, Fade, Filters, Overlay, Rectangle, Rotation,
+    VideoOverlay, colour,
+};
+pub(super) use position::{Extent, Position};
 pub(super) use standard::{
     AacAudio, AacProfile, Codec, Complexity, DdAudio, EntropyMode, Format, H26xLayer, H26xVideo, Image,
     ImageLayer, MultiBitrateFormat, Profile, RateControlMode, StandardPreset, StretchMode, SyncMode,
@@ -23,7 +32,7 @@ pub(super) enum Preset {
     BuiltIn(BuiltInPreset),
     /// A preset in all its parts.
     #[serde(rename = "#Microsoft.Media.StandardEncoderPreset")]
-    Standard(StandardPreset),
+    Standard(Box<StandardPreset>),
     /// Speech to text. Kept and shown, never executed here.
     #[serde(rename = "#Microsoft.Media.AudioAnalyzerPreset")]
     AudioAnalyzer,

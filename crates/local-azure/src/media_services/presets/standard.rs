@@ -3,14 +3,14 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::filters::Filters;
 use crate::media_services::iso_duration::IsoDuration;
 
 /// The members of a `StandardEncoderPreset`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct StandardPreset {
-    /// Kept and shown; a job whose preset has a filter ends in an error, because none is offered.
-    pub filters: Option<Map<String, Value>>,
+    pub filters: Option<Filters>,
     pub codecs: Vec<Codec>,
     pub formats: Vec<Format>,
     pub experimental_options: Option<Map<String, Value>>,

@@ -62,19 +62,6 @@ async fn h265_is_made_and_tagged_for_players() {
 }
 
 #[tokio::test]
-async fn content_aware_encoding_spends_less_on_plain_pictures() {
-    let world = studio();
-    let plain = "-f lavfi -i color=blue:size=640x360:rate=30:duration=3 -f lavfi -i sine=duration=3 -x264-params nal-hrd=cbr -b:v 2M -minrate 2M -maxrate 2M -bufsize 1M -pix_fmt yuv420p";
-    give_clip(&world, "plain.mp4", plain);
-    let mut preset = built_in("ContentAwareEncoding");
-    preset["configurations"] = json!({"interleaveOutput": "NonInterleavedOutput", "maxLayers": 1});
-    let names = encoded(&world, preset).await;
-    assert_eq!(names, ["plain_640x360_1150.mp4", "plain_AACAudio_128.mp4"]);
-    let bits = text(&probe(&world, &names[0])["format"]["bit_rate"]).parse::<u32>().unwrap();
-    assert!(bits < 200_000, "{bits}");
-}
-
-#[tokio::test]
 async fn layers_are_encoded_as_they_are_described() {
     let world = studio();
     give_clip(&world, "a show with a name of more than thirty-two characters.mp4", CLIP);

@@ -1,8 +1,10 @@
 //! Makes small media files, has them encoded for real, and looks into what came out. Every test that uses it fails
 //! where ffmpeg is not installed.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
 
 use http::StatusCode;
 use local_azure::media_services::{Encoder, Ffmpeg};
@@ -148,7 +150,7 @@ pub fn clip(file: &str, start: Option<&str>, end: Option<&str>) -> Value {
 pub fn probe(world: &World, name: &str) -> Value {
     let file = world.storage.file("output", name);
     let arguments = ["-v", "error", "-show_streams", "-show_format", "-of", "json", file.to_str().unwrap()];
-    serde_json::from_str(&tool("ffprobe", &arguments)).unwrap()
+    serde_json::from_str(&looked_into(&file, &arguments)).unwrap()
 }
 
 /// The tracks of an output, for example `h264 640x360` and `aac 2`.
@@ -159,6 +161,38 @@ pub fn tracks(world: &World, name: &str) -> Vec<String> {
         _ => format!("{} {}", text(&stream["codec_name"]), stream["channels"]),
     };
     probed["streams"].as_array().unwrap().iter().map(track).collect()
+}
+
+/// The colour in the middle of an area of an output's picture at a time, as red, green and blue; positions are parts
+/// of the width and the height.
+pub fn colour_at(world: &World, name: &str, seconds: f64, (x, y): (f64, f64)) -> [u8; 3] {
+    let file = world.storage.file("output", name);
+    let filter = format!("crop=iw/20:ih/20:(iw-iw/20)*{x}:(ih-ih/20)*{y},scale=1:1:flags=area,format=rgb24");
+    let output = Command::new("ffmpeg")
+        .args(["-v", "error", "-ss", &seconds.to_string(), "-i", file.to_str().unwrap(), "-frames:v", "1"])
+        .args(["-vf", &filter, "-f", "rawvideo", "-"])
+        .output()
+        .unwrap();
+    output.stdout.try_into().unwrap_or_else(|bytes| panic!("no picture of {name} at {seconds}: {bytes:?}"))
+}
+
+/// Whether a colour is about the wanted one.
+pub fn is_about(colour: [u8; 3], wanted: [u8; 3]) -> bool {
+    colour.iter().zip(wanted).all(|(own, wanted)| own.abs_diff(wanted) < 40)
+}
+
+/// How loud an output's sound is from one time to another, in decibels below full.
+pub fn loudness_db(world: &World, name: &str, from_s: f64, to_s: f64) -> f64 {
+    let file = world.storage.file("output", name);
+    let (from, length) = (from_s.to_string(), (to_s - from_s).to_string());
+    let output = Command::new("ffmpeg")
+        .args(["-hide_banner", "-ss", &from, "-t", &length, "-i", file.to_str().unwrap(), "-vn"])
+        .args(["-af", "volumedetect", "-f", "null", "-"])
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    let (_, mean) = said.split_once("mean_volume: ").unwrap_or_else(|| panic!("no sound in {name}: {said}"));
+    mean.split(' ').next().unwrap().parse().unwrap()
 }
 
 /// The length of an output.
@@ -182,7 +216,21 @@ fn packets(world: &World, name: &str) -> String {
     let file = world.storage.file("output", name);
     let show = "packet=pts_time,flags";
     let arguments = ["-v", "error", "-select_streams", "v", "-show_entries", show, "-of", "csv=p=0"];
-    tool("ffprobe", &[&arguments[..], &[file.to_str().unwrap()]].concat())
+    looked_into(&file, &[&arguments[..], &[file.to_str().unwrap()]].concat())
+}
+
+/// What ffprobe says, once for each question about a file as it is: starting a program takes longer than looking.
+fn looked_into(file: &Path, arguments: &[&str]) -> String {
+    type Question = (std::time::SystemTime, Vec<String>);
+    static ANSWERS: Mutex<BTreeMap<Question, String>> = Mutex::new(BTreeMap::new());
+    let written = std::fs::metadata(file).unwrap().modified().unwrap();
+    let question = (written, arguments.iter().map(ToString::to_string).collect());
+    if let Some(answer) = ANSWERS.lock().unwrap().get(&question) {
+        return answer.clone();
+    }
+    let answer = tool("ffprobe", arguments);
+    ANSWERS.lock().unwrap().insert(question, answer.clone());
+    answer
 }
 
 /// A JSON text, or nothing.

@@ -1,14 +1,12 @@
-//! Thumbnails: which pictures of an input, in which size. No sprites.
-
-use std::time::Duration;
+//! Thumbnails: which pictures of an input, in which size, one by one or on a sheet (a sprite).
 
 use super::standard::sizes;
-use super::{base, not_offered, resolution, video_of};
+use super::{Treatment, base, resolution, sprite, video_of};
 use crate::media_services::ffmpeg::filename::{BASE_CHARS_MAX, Facts, expand};
-use crate::media_services::ffmpeg::media::Media;
-use crate::media_services::iso_duration::IsoDuration;
+use crate::media_services::ffmpeg::findings::Findings;
+use crate::media_services::ffmpeg::timeline::Timeline;
 use crate::media_services::jobs::JobError;
-use crate::media_services::presets::{Codec, Format, Image, ImageLayer, StandardPreset};
+use crate::media_services::presets::{Codec, Format, Image, ImageLayer, Position, StandardPreset};
 
 /// A contact sheet of an evening's movie; more is a mistake in `step`.
 const IMAGES_MAX: u32 = 1_000;
@@ -19,6 +17,8 @@ const RANGE: &str = "100%";
 const QUALITY: u32 = 70;
 /// Frames per second where the input does not say: only to count frames in time.
 const FRAME_RATE: f64 = 30.0;
+/// Steps of so many key frame distances miss a wanted picture by at most half a step if only key frames are looked at.
+const STEP_IN_KEY_FRAME_DISTANCES_MIN: f64 = 2.0;
 
 /// One size of thumbnails.
 #[derive(Debug)]
@@ -27,6 +27,10 @@ pub(crate) struct PlannedImages {
     pub when: When,
     pub size: (u32, u32),
     pub picture: (u32, u32),
+    /// On a sheet of so many columns and rows, and not one by one.
+    pub sheet: Option<(u32, u32)>,
+    /// How long the input is, in seconds.
+    pub length: f64,
     pattern: String,
     facts: Facts,
 }
@@ -68,9 +72,30 @@ impl PlannedImages {
     pub fn name(&self, index: usize) -> String {
         expand(&self.pattern, &Facts { index: format!("{index:06}"), ..self.facts.clone() })
     }
+
+    /// The name of the text that goes with a sheet.
+    pub fn name_of_web_vtt(&self) -> String {
+        let name = self.name(1);
+        format!("{}.vtt", name.strip_suffix(self.facts.extension).unwrap_or(&name))
+    }
 }
 
-pub(super) fn plan(preset: &StandardPreset, media: &Media) -> Result<Vec<PlannedImages>, JobError> {
+/// Whether the pictures are so far apart that the nearest key frames will do: then a long input is not decoded whole.
+pub(super) fn key_frames_are_enough(images: &[PlannedImages], findings: &Findings) -> bool {
+    let is_coarse = |images: &PlannedImages| match (images.when, findings.key_frame_distance) {
+        (When::Every { step, count, .. }, Some(distance)) => {
+            count > 1 && step >= distance * STEP_IN_KEY_FRAME_DISTANCES_MIN
+        }
+        _ => false,
+    };
+    images.iter().all(is_coarse)
+}
+
+pub(super) fn plan(
+    preset: &StandardPreset,
+    media: &Timeline,
+    treatment: &Treatment,
+) -> Result<Vec<PlannedImages>, JobError> {
     let mut planned = Vec::new();
     for codec in &preset.codecs {
         let (image, is_jpg) = match codec {
@@ -78,15 +103,13 @@ pub(super) fn plan(preset: &StandardPreset, media: &Media) -> Result<Vec<Planned
             Codec::PngImage(image) => (image, false),
             _ => continue,
         };
-        if image.sprite_column.is_some() {
-            return Err(not_offered("spriteColumn"));
-        }
         let pattern = pattern(&preset.formats, is_jpg)?;
         let when = when(image, media)?;
         let layers = image.layers.as_deref().filter(|layers| !layers.is_empty());
         let whole = [ImageLayer::default()];
         for layer in layers.unwrap_or(&whole) {
-            planned.push(planned_images(image, layer, is_jpg, when, pattern, media)?);
+            let images = planned_images(image, layer, is_jpg, when, pattern, media, treatment)?;
+            planned.push(images);
         }
     }
     Ok(planned)
@@ -98,11 +121,12 @@ fn planned_images(
     is_jpg: bool,
     when: When,
     pattern: &str,
-    media: &Media,
+    media: &Timeline,
+    treatment: &Treatment,
 ) -> Result<PlannedImages, JobError> {
     let found = &video_of(media)?.found;
     let stretch = image.stretch_mode.unwrap_or_default();
-    let source = (found.width, found.height);
+    let source = treatment.frame.unwrap_or((found.width, found.height));
     let (size, picture) = sizes(layer.width.as_deref(), layer.height.as_deref(), stretch, source);
     let kind = if is_jpg { ImageKind::Jpg(layer.quality.unwrap_or(QUALITY)) } else { ImageKind::Png };
     let facts = Facts {
@@ -112,7 +136,9 @@ fn planned_images(
         resolution: resolution(size),
         ..Facts::default()
     };
-    Ok(PlannedImages { kind, when, size, picture, pattern: pattern.to_owned(), facts })
+    let sheet = image.sprite_column.map(|columns| sprite::sheet(columns, when, size)).transpose()?;
+    let length = media.length().unwrap_or_default().as_secs_f64();
+    Ok(PlannedImages { kind, when, size, picture, sheet, length, pattern: pattern.to_owned(), facts })
 }
 
 fn pattern(formats: &[Format], is_jpg: bool) -> Result<&str, JobError> {
@@ -127,7 +153,7 @@ fn pattern(formats: &[Format], is_jpg: bool) -> Result<&str, JobError> {
     })
 }
 
-fn when(image: &Image, media: &Media) -> Result<When, JobError> {
+fn when(image: &Image, media: &Timeline) -> Result<When, JobError> {
     if image.start == "{Best}" {
         return Ok(When::Best);
     }
@@ -135,7 +161,7 @@ fn when(image: &Image, media: &Media) -> Result<When, JobError> {
         || JobError::unsupported_content("The length of the input is unknown, but thumbnails need it.");
     let length = media.length().ok_or_else(unknown)?;
     let frame_rate = media.frame_rate().unwrap_or(FRAME_RATE);
-    let position = |text: &str| seconds(text, length, frame_rate);
+    let position = |text: &str| Position::parse(text)?.seconds(Some(length), frame_rate);
     let start = position(&image.start).unwrap_or_default();
     if start >= length.as_secs_f64() {
         return Err(JobError::unsupported_configuration(
@@ -154,13 +180,4 @@ fn when(image: &Image, media: &Media) -> Result<When, JobError> {
         return Err(JobError::unsupported_configuration(message));
     }
     Ok(When::Every { start, step, count: count as u32 })
-}
-
-/// A time, a frame number or a percentage, in seconds.
-fn seconds(text: &str, length: Duration, frame_rate: f64) -> Option<f64> {
-    if let Some(percent) = text.strip_suffix('%') {
-        return Some(percent.parse::<f64>().ok()? * length.as_secs_f64() / 100.0);
-    }
-    let frames = text.parse::<u32>().ok().map(|frames| f64::from(frames) / frame_rate);
-    frames.or_else(|| Some(IsoDuration::parse(text)?.length().as_secs_f64()))
 }

@@ -1,27 +1,25 @@
 //! What a `StandardEncoderPreset` makes: its codecs' tracks, put into files by its formats. Pictures are `images`'.
 
-use serde_json::Value;
-
+use super::sounds::{LabelledAudio, audios};
 use super::{
-    AudioCodec, AudioEncoding, KEY_FRAME_INTERVAL, Plan, PlannedAudio, PlannedFile, PlannedVideo, Rate,
-    VideoCodec, VideoEncoding, audio_of, check_can_copy, facts, images, not_offered, video_of,
+    Container, Copied, KEY_FRAME_INTERVAL, Plan, PlannedFile, PlannedVideo, Rate, Treatment, VideoCodec,
+    VideoEncoding, check_can_copy, facts, images, not_filtered, not_offered, sounds_of, video_of,
 };
 use crate::media_services::ffmpeg::filename::expand;
+use crate::media_services::ffmpeg::findings::Findings;
 use crate::media_services::ffmpeg::ladder::{even_size, fitted};
-use crate::media_services::ffmpeg::media::Media;
+use crate::media_services::ffmpeg::timeline::Timeline;
 use crate::media_services::iso_duration::IsoDuration;
 use crate::media_services::jobs::JobError;
 use crate::media_services::presets::{
-    AacAudio, AacProfile, Codec, DdAudio, EntropyMode, Format, H26xLayer, H26xVideo, MultiBitrateFormat,
-    RateControlMode, StandardPreset, StretchMode,
+    Codec, EntropyMode, Extent, Filters, Format, H26xLayer, H26xVideo, MultiBitrateFormat, RateControlMode,
+    StandardPreset, StretchMode,
 };
 
 /// `bufferWindow`: five seconds unless said otherwise; `crf`: 23 for H.264 and 28 for H.265.
 const BUFFER_WINDOW_S: f64 = 5.0;
 const CRF_H264: f64 = 23.0;
 const CRF_H265: f64 = 28.0;
-/// Values of filters that ask for nothing but what happens anyway.
-const USUAL_FILTERS: [(&str, &str); 1] = [("rotation", "Auto")];
 
 /// A video track with the label of its layer.
 struct LabelledVideo {
@@ -29,59 +27,52 @@ struct LabelledVideo {
     video: PlannedVideo,
 }
 
-/// An audio track with the label of its codec.
-struct LabelledAudio {
-    label: String,
-    audio: PlannedAudio,
-}
-
-pub(super) fn plan(preset: &StandardPreset, media: &Media) -> Result<Plan, JobError> {
-    check_offered(preset)?;
-    let mut plan = Plan { files: Vec::new(), images: images::plan(preset, media)? };
-    let videos = videos(&preset.codecs, media)?;
-    let audios = audios(&preset.codecs, media)?;
-    if plan.images.is_empty() && videos.is_empty() && audios.is_empty() {
-        audio_of(media)?;
+pub(super) fn plan(preset: &StandardPreset, media: &Timeline, findings: &Findings) -> Result<Plan, JobError> {
+    if preset.experimental_options.as_ref().is_some_and(|options| !options.is_empty()) {
+        return Err(not_offered("What experimentalOptions asks for"));
     }
+    let none = Filters::default();
+    let treatment = Treatment::of(preset.filters.as_ref().unwrap_or(&none), media)?;
+    let images = images::plan(preset, media, &treatment)?;
+    let videos = videos(&preset.codecs, media, &treatment)?;
+    let audios = audios(&preset.codecs, media, &treatment)?;
+    if images.is_empty() && videos.is_empty() && audios.is_empty() {
+        sounds_of(media)?;
+    }
+    let mut files = Vec::new();
     for format in &preset.formats {
-        if let Format::Mp4(format) = format {
-            plan.files.extend(files(format, media, &videos, &audios)?);
-        }
+        let (format, container) = match format {
+            Format::Mp4(format) => (format, Container::Mp4),
+            Format::TransportStream(format) => (format, Container::TransportStream),
+            Format::Jpg(_) | Format::Png(_) => continue,
+        };
+        files.extend(self::files(format, container, media, &videos, &audios));
     }
-    if plan.files.is_empty() && plan.images.is_empty() {
+    if files.is_empty() && images.is_empty() {
         return Err(JobError::unsupported_configuration(
             "The preset has no format for what its codecs make.",
         ));
     }
-    Ok(plan)
+    let key_frames_only =
+        files.is_empty() && treatment.overlays.is_empty() && images::key_frames_are_enough(&images, findings);
+    Ok(Plan { treatment, files, images, key_frames_only })
 }
 
-fn check_offered(preset: &StandardPreset) -> Result<(), JobError> {
-    let usual = |(name, value): (&String, &Value)| {
-        value.is_null() || USUAL_FILTERS.iter().any(|(own, usual)| name == own && value == usual)
-    };
-    if let Some((name, _)) = preset.filters.iter().flatten().find(|filter| !usual(*filter)) {
-        return Err(not_offered(&format!("The filter '{name}'")));
-    }
-    if preset.experimental_options.as_ref().is_some_and(|options| !options.is_empty()) {
-        return Err(not_offered("What experimentalOptions asks for"));
-    }
-    if preset.formats.iter().any(|format| matches!(format, Format::TransportStream(_))) {
-        return Err(not_offered("TransportStreamFormat"));
-    }
-    Ok(())
-}
-
-fn videos(codecs: &[Codec], media: &Media) -> Result<Vec<LabelledVideo>, JobError> {
+fn videos(codecs: &[Codec], media: &Timeline, treatment: &Treatment) -> Result<Vec<LabelledVideo>, JobError> {
     let mut videos = Vec::new();
     for codec in codecs {
         match codec {
-            Codec::H264Video(video) => videos.extend(layers(video, VideoCodec::H264, media)?),
-            Codec::H265Video(video) => videos.extend(layers(video, VideoCodec::H265, media)?),
+            Codec::H264Video(video) => videos.extend(layers(video, VideoCodec::H264, media, treatment)?),
+            Codec::H265Video(video) => videos.extend(layers(video, VideoCodec::H265, media, treatment)?),
             Codec::CopyVideo(copy) => {
                 check_can_copy(media)?;
+                if !treatment.is_nothing() {
+                    return Err(not_filtered("pictures that are copied by CopyVideo cannot be filtered"));
+                }
                 let label = copy.label.clone().unwrap_or_default();
-                videos.push(LabelledVideo { label, video: PlannedVideo::Copy(video_of(media)?.clone()) });
+                let track = video_of(media)?.clone();
+                let video = PlannedVideo::Copy(Copied { track, instead_of: None });
+                videos.push(LabelledVideo { label, video });
             }
             _ => {}
         }
@@ -89,33 +80,17 @@ fn videos(codecs: &[Codec], media: &Media) -> Result<Vec<LabelledVideo>, JobErro
     Ok(videos)
 }
 
-/// The audio tracks, or none if the input has no sound: beside pictures that is no error.
-fn audios(codecs: &[Codec], media: &Media) -> Result<Vec<LabelledAudio>, JobError> {
-    let Some(track) = media.audio() else { return Ok(Vec::new()) };
-    let mut audios = Vec::new();
-    for codec in codecs {
-        let (label, audio) = match codec {
-            Codec::AacAudio(audio) => (&audio.label, PlannedAudio::Encode(aac(audio)?)),
-            Codec::DdAudio(audio) => (&audio.label, PlannedAudio::Encode(dolby_digital(audio))),
-            Codec::CopyAudio(copy) => {
-                check_can_copy(media)?;
-                (&copy.label, PlannedAudio::Copy(track.clone()))
-            }
-            _ => continue,
-        };
-        audios.push(LabelledAudio { label: label.clone().unwrap_or_default(), audio });
-    }
-    Ok(audios)
-}
-
 /// `outputFiles` says which labels share a file; without it each video has a file with all the sound.
 fn files(
     format: &MultiBitrateFormat,
-    media: &Media,
+    container: Container,
+    media: &Timeline,
     videos: &[LabelledVideo],
     audios: &[LabelledAudio],
-) -> Result<Vec<PlannedFile>, JobError> {
-    let pattern = &format.filename_pattern;
+) -> Vec<PlannedFile> {
+    let file = |videos: &[&LabelledVideo], audios: &[&LabelledAudio], audio_stream: &str| {
+        file(&format.filename_pattern, container, media, videos, audios, audio_stream)
+    };
     let every_audio = audios.iter().collect::<Vec<_>>();
     match &format.output_files {
         Some(files) if !files.is_empty() => {
@@ -127,23 +102,20 @@ fn files(
             };
             let groups = files.iter().map(|file| named(&file.labels));
             let groups = groups.filter(|(videos, audios)| !videos.is_empty() || !audios.is_empty());
-            Ok(groups.map(|(videos, audios)| file(pattern, media, &videos, &audios, "")).collect())
+            groups.map(|(videos, audios)| file(&videos, &audios, "")).collect()
         }
-        _ if !videos.is_empty() => {
-            Ok(videos.iter().map(|video| file(pattern, media, &[video], &every_audio, "")).collect())
-        }
+        _ if !videos.is_empty() => videos.iter().map(|video| file(&[video], &every_audio, "")).collect(),
         _ => {
             let numbered = audios.iter().enumerate();
-            let alone = numbered
-                .map(|(number, audio)| file(pattern, media, &[], &[audio], &format!("Audio{}", number + 1)));
-            Ok(alone.collect())
+            numbered.map(|(number, audio)| file(&[], &[audio], &format!("Audio{}", number + 1))).collect()
         }
     }
 }
 
 fn file(
     pattern: &str,
-    media: &Media,
+    container: Container,
+    media: &Timeline,
     videos: &[&LabelledVideo],
     audios: &[&LabelledAudio],
     audio_stream: &str,
@@ -151,15 +123,20 @@ fn file(
     let label = videos.first().map(|v| &v.label).or_else(|| audios.first().map(|a| &a.label)).cloned();
     let videos = videos.iter().map(|video| video.video.clone()).collect::<Vec<_>>();
     let audios = audios.iter().map(|audio| audio.audio.clone()).collect::<Vec<_>>();
-    let mut facts = facts(media, &videos, &audios);
+    let mut facts = facts(media, container, &videos, &audios);
     facts.label = label.unwrap_or_default();
     facts.audio_stream = audio_stream.to_owned();
-    PlannedFile { name: expand(pattern, &facts), videos, audios }
+    PlannedFile { name: expand(pattern, &facts), container, videos, audios }
 }
 
-fn layers(video: &H26xVideo, codec: VideoCodec, media: &Media) -> Result<Vec<LabelledVideo>, JobError> {
+fn layers(
+    video: &H26xVideo,
+    codec: VideoCodec,
+    media: &Timeline,
+    treatment: &Treatment,
+) -> Result<Vec<LabelledVideo>, JobError> {
     let found = &video_of(media)?.found;
-    let source = (found.width, found.height);
+    let source = treatment.frame.unwrap_or((found.width, found.height));
     let labelled = |layer: &H26xLayer| LabelledVideo {
         label: layer.label.clone().or_else(|| video.label.clone()).unwrap_or_default(),
         video: PlannedVideo::Encode(encoding(video, layer, codec, source)),
@@ -214,7 +191,8 @@ pub(super) fn sizes(
     source: (u32, u32),
 ) -> ((u32, u32), (u32, u32)) {
     let whole = even_size(f64::from(source.0), f64::from(source.1));
-    let wanted = (width.and_then(|w| side(w, source.0)), height.and_then(|h| side(h, source.1)));
+    let side = |text: Option<&str>, whole| Some(Extent::parse(text?)?.pixels(whole));
+    let wanted = (side(width, source.0), side(height, source.1));
     let shape = f64::from(source.0) / f64::from(source.1);
     let bounds = match wanted {
         (None, None) => return (whole, whole),
@@ -229,34 +207,6 @@ pub(super) fn sizes(
             (size, size)
         }
         StretchMode::AutoFit => (bounds, fitted(source, bounds, true)),
-    }
-}
-
-fn side(text: &str, of: u32) -> Option<f64> {
-    match text.strip_suffix('%') {
-        Some(percent) => Some(percent.parse::<f64>().ok()? * f64::from(of) / 100.0),
-        None => text.parse::<f64>().ok(),
-    }
-}
-
-fn aac(audio: &AacAudio) -> Result<AudioEncoding, JobError> {
-    if let Some(profile @ (AacProfile::HeAacV1 | AacProfile::HeAacV2)) = audio.profile {
-        return Err(not_offered(&format!("The AAC profile {profile:?}")));
-    }
-    Ok(AudioEncoding {
-        codec: AudioCodec::Aac,
-        channels: audio.channels.unwrap_or(2),
-        sampling_rate: audio.sampling_rate.unwrap_or(48_000),
-        bitrate: audio.bitrate.unwrap_or(128_000),
-    })
-}
-
-fn dolby_digital(audio: &DdAudio) -> AudioEncoding {
-    AudioEncoding {
-        codec: AudioCodec::Ac3,
-        channels: audio.channels.unwrap_or(2),
-        sampling_rate: audio.sampling_rate.unwrap_or(48_000),
-        bitrate: audio.bitrate.unwrap_or(192_000),
     }
 }
 
