@@ -44,6 +44,24 @@ pub async fn begun_before(step: &Step<'_>, account: &str) -> Result<Option<Befor
     found.map_err(Failure::of(log_events::CONTEXT_NOT_KEPT))
 }
 
+/// Where the work of an operation goes: where it was begun before, or else where `choose` says, in a word of visible ASCII.
+/// That is noted in `account` before anything goes there, for whoever repeats it.
+///
+/// # Errors
+/// When it could not be chosen or noted.
+pub(crate) async fn place(
+    step: &Step<'_>,
+    account: &str,
+    choose: impl Future<Output = Result<String, Failure>>,
+) -> Result<String, Failure> {
+    if let Some(before) = begun_before(step, account).await? {
+        return Ok(before.about);
+    }
+    let chosen = choose.await?;
+    // Another replica may have been faster.
+    Ok(begin(step, account, &chosen).await?.before.map_or(chosen, |before| before.about))
+}
+
 fn note_in(step: &Step<'_>, account: &str) -> ContextReference {
     ContextReference { account: account.to_owned(), operation: step.operation.id }
 }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::base::correlation::{self, Correlation};
 use crate::base::time_range::TimeRange;
-use crate::base::{Failure, LogEvent, Step, begin, begun_before, log_events};
+use crate::base::{Failure, LogEvent, Step, log_events, place};
 use crate::job_answers::Family;
 use crate::participants::{
     BlobAddress, ClipTimes, ContainerAddress, EncodeError, EncodeJob, Encoder, ParticipantError,
@@ -67,17 +67,13 @@ impl Submission<'_> {
             priority: self.priority,
             correlation: Correlation::new(),
         };
-        let place = match begun_before(step, &account).await? {
-            Some(before) => before.about,
-            None => {
-                for input in &job.inputs {
-                    must_exist(input, storage).await?;
-                }
-                let place = self.encoder.place(&job).await.map_err(not_submitted)?;
-                // Another replica may have been faster.
-                begin(step, &account, &place).await?.before.map_or(place, |before| before.about)
+        let choose = async {
+            for input in &job.inputs {
+                must_exist(input, storage).await?;
             }
+            self.encoder.place(&job).await.map_err(not_submitted)
         };
+        let place = place(step, &account, choose).await?;
         let room = self.encoder.correlation_bytes_max();
         let container = self.output_container.as_str();
         job.correlation = correlation::write(step, self.family.noted(), &account, container, room).await?;

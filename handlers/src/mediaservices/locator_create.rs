@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::base::lenient::null_as_default;
 use crate::base::time_range::TimeRange;
-use crate::base::{Answer, EventData, Failure, Handler, Step, begin, begun_before, log_events};
+use crate::base::{Answer, EventData, Failure, Handler, Step, log_events, place};
 use crate::operation_context::OperationContext;
 use crate::participants::{
     BlobAddress, ClipTimes, ContainerAddress, LocatorRequest, ParticipantError, Participants,
@@ -143,14 +143,8 @@ impl Handler for MediaServicesLocatorCreate {
             server_manifest,
         };
         let account = &locator.container.account;
-        let place = match begun_before(step, account).await? {
-            Some(before) => before.about,
-            None => {
-                let place = publication.place().await.map_err(not_published)?;
-                // Another replica may have been faster.
-                begin(step, account, &place).await?.before.map_or(place, |before| before.about)
-            }
-        };
+        let choose = async { publication.place().await.map_err(not_published) };
+        let place = place(step, account, choose).await?;
         let published = publication.publish(&locator, &place).await.map_err(not_published)?;
         Ok(MediaServicesLocatorCreateSuccess {
             locator_name: published.locator,
