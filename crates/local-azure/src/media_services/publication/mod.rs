@@ -24,7 +24,7 @@ use endpoints::Endpoint;
 use filters::Filter;
 pub(super) use filters::{Condition, FilterProperties, Operation, TimeRange, TrackProperty};
 pub(super) use key_options::{
-    KeyConfiguration, KeyRestriction, RequiredClaim, TokenRestriction, VerificationKey,
+    KeyConfiguration, KeyRestriction, RequiredClaim, TokenRestriction, TokenType, VerificationKey,
 };
 pub(super) use locators::Locator;
 pub(super) use offered::{is_discoverable, protocols};

@@ -96,7 +96,9 @@ impl PackageCache {
             cache.keep(source.identity, made.is_ok());
             // Nobody may be waiting any more.
             let _ = tell.send(Some(made));
-            cache.shrink(source.identity, account.environment.streaming.cache_bytes_max);
+            let left = cache.shrink(source.identity, account.environment.streaming.cache_bytes_max);
+            // Folders of many thousand segments go with them.
+            let _ = tokio::task::spawn_blocking(move || drop(left)).await;
         }));
         outcome
     }
@@ -118,8 +120,8 @@ impl PackageCache {
     }
 
     /// Lets go of what was asked for least recently until the rest fits; the newest stays in any case.
-    fn shrink(&self, newest: [u8; 32], bytes_max: u64) {
-        let mut entries = self.entries();
+    fn shrink(&self, newest: [u8; 32], bytes_max: u64) -> Vec<Entry> {
+        let (mut entries, mut left) = (self.entries(), Vec::new());
         loop {
             let made = entries.by_identity.iter().filter_map(|(identity, entry)| {
                 let bytes = entry.outcome.borrow().as_ref()?.as_ref().ok()?.bytes;
@@ -129,9 +131,11 @@ impl PackageCache {
             let bytes = made.iter().map(|(_, _, bytes)| bytes).sum::<u64>();
             let oldest = made.iter().filter(|(_, identity, _)| *identity != newest).min();
             match oldest {
-                Some((_, identity, _)) if bytes > bytes_max => entries.by_identity.remove(identity),
-                _ => return,
-            };
+                Some((_, identity, _)) if bytes > bytes_max => {
+                    left.extend(entries.by_identity.remove(identity));
+                }
+                _ => return left,
+            }
         }
     }
 

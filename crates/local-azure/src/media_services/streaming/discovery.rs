@@ -1,7 +1,7 @@
 //! Verification keys of token services, found by OpenID Connect Discovery and kept for a while. Judges no token.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jsonwebtoken::DecodingKey;
@@ -30,7 +30,15 @@ const DOCUMENTS_MAX: usize = 100;
 
 /// What is known of all token services. Cloning shares it.
 #[derive(Clone, Default)]
-pub(super) struct Discovery(Arc<Mutex<HashMap<String, Arc<tokio::sync::Mutex<Known>>>>>);
+pub(super) struct Discovery(Arc<Mutex<HashMap<String, Arc<Service>>>>);
+
+/// One token service.
+#[derive(Default)]
+struct Service {
+    known: Mutex<Known>,
+    /// Whoever asks it holds this; whoever knows enough does not wait for that.
+    asking: tokio::sync::Mutex<()>,
+}
 
 /// What is known of one.
 #[derive(Default)]
@@ -63,28 +71,25 @@ struct RsaKey {
 impl Discovery {
     /// The RSA keys with an id, or all when a token names none.
     pub async fn keys(&self, document: &str, id: Option<&str>) -> Result<Vec<DecodingKey>, StreamError> {
-        let known = self.known(document);
-        // Who finds somebody asking waits for the answer.
-        let mut known = known.lock().await;
-        let is_lately = |time: Option<Instant>, within| time.is_some_and(|time| time.elapsed() < within);
-        let is_enough = is_lately(known.fetched, LIFE) && known.with_id(id).next().is_some();
-        if !is_enough && !is_lately(known.asked, ASK_AGAIN) {
-            known.asked = Some(Instant::now());
-            match fetch_keys(document).await {
-                Ok(keys) => (known.keys, known.fetched) = (keys, Some(Instant::now())),
-                Err(reason) => tracing::warn!("an OpenID Connect discovery document is of no use: {reason}"),
-            }
+        let service = self.service(document);
+        let fresh = service.known().within(LIFE, id);
+        if let Some(keys) = fresh.filter(|keys| !keys.is_empty()) {
+            return Ok(keys);
         }
-        match is_lately(known.fetched, LIFE_MAX) {
-            true => Ok(known.with_id(id).cloned().collect()),
-            false => Err(StreamError::unavailable(
+        // On a task of its own: a player that hangs up leaves no others without an answer.
+        let (asked, document, wanted) = (Arc::clone(&service), document.to_owned(), id.map(str::to_owned));
+        let asking = tokio::spawn(async move { asked.ask(&document, wanted.as_deref()).await });
+        asking.await.map_err(|_| StreamError::internal("Asking a token service was given up."))?;
+        let believed = service.known().within(LIFE_MAX, id);
+        believed.ok_or_else(|| {
+            StreamError::unavailable(
                 "The keys of the token service cannot be had: the content key policy's openIdConnectDiscoveryDocument, or \
                  the jwks_uri in it, does not answer as it should.",
-            )),
-        }
+            )
+        })
     }
 
-    fn known(&self, document: &str) -> Arc<tokio::sync::Mutex<Known>> {
+    fn service(&self, document: &str) -> Arc<Service> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= DOCUMENTS_MAX && !all.contains_key(document) {
             all.clear();
@@ -93,10 +98,42 @@ impl Discovery {
     }
 }
 
+impl Service {
+    /// Asks for the keys, unless that has been done meanwhile, or lately.
+    async fn ask(&self, document: &str, id: Option<&str>) {
+        let _asking = self.asking.lock().await;
+        {
+            let mut known = self.known();
+            let is_enough = known.within(LIFE, id).is_some_and(|keys| !keys.is_empty());
+            if is_enough || is_lately(known.asked, ASK_AGAIN) {
+                return;
+            }
+            known.asked = Some(Instant::now());
+        }
+        match fetch_keys(document).await {
+            Ok(keys) => {
+                let mut known = self.known();
+                (known.keys, known.fetched) = (keys, Some(Instant::now()));
+            }
+            Err(reason) => tracing::warn!("an OpenID Connect discovery document is of no use: {reason}"),
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn is_lately(time: Option<Instant>, within: Duration) -> bool {
+    time.is_some_and(|time| time.elapsed() < within)
+}
+
 impl Known {
-    fn with_id(&self, id: Option<&str>) -> impl Iterator<Item = &DecodingKey> {
-        let is_asked_for = move |own: &Option<String>| id.is_none() || own.as_deref() == id;
-        self.keys.iter().filter(move |(own, _)| is_asked_for(own)).map(|(_, key)| key)
+    /// The keys with an id, or all without one; nothing when they are older than that.
+    fn within(&self, life: Duration, id: Option<&str>) -> Option<Vec<DecodingKey>> {
+        let is_asked_for = |own: &Option<String>| id.is_none() || own.as_deref() == id;
+        let keys = self.keys.iter().filter(|(own, _)| is_asked_for(own)).map(|(_, key)| key.clone());
+        is_lately(self.fetched, life).then(|| keys.collect())
     }
 }
 

@@ -15,7 +15,7 @@ use super::discovery::Discovery;
 use super::error::StreamError;
 use super::token::{self, Verifier};
 use crate::media_services::publication::{
-    ContentKey, KeyConfiguration, KeyKind, KeyRestriction, TokenRestriction,
+    ContentKey, KeyConfiguration, KeyKind, KeyRestriction, TokenRestriction, TokenType,
 };
 use crate::media_services::resource::folded;
 use crate::tokens;
@@ -127,7 +127,11 @@ async fn admit(
     for restriction in restrictions(opened, key)? {
         match restriction {
             KeyRestriction::Open => return Ok(()),
-            KeyRestriction::Token(restriction) => asked_for.push(restriction),
+            KeyRestriction::Token(restriction) if restriction.restriction_token_type == TokenType::Jwt => {
+                asked_for.push(restriction);
+            }
+            // Nothing here can read other tokens; a policy may have been changed since its locator was made.
+            KeyRestriction::Token(_) => {}
         }
     }
     let token = token.ok_or_else(|| StreamError::unauthorized("This key is for bearers of a token."))?;

@@ -237,3 +237,14 @@ async fn what_a_discovery_document_says_must_be_trustworthy() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_policy_that_asks_for_other_tokens_meanwhile_takes_these_no_more() {
+    let world = encrypted(token_restriction()).await;
+    let token = signed(&claims(), "HS256", SECRET);
+    assert_eq!(status(&world, Some(&token)).await, StatusCode::OK);
+    let mut simple = token_restriction();
+    simple["restrictionTokenType"] = json!("Swt");
+    key_policy(&world, simple).await;
+    assert_eq!(status(&world, Some(&token)).await, StatusCode::FORBIDDEN);
+}
