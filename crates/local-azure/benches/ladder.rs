@@ -222,5 +222,6 @@ fn chart(measured: &[Measured]) -> String {
 
 /// `bench` beside the folder that cargo gives to programs such as this one, in the folder that it builds into.
 fn output_folder() -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).join("../bench")
+    // The folder for files in work is in the target folder.
+    Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("bench")
 }
