@@ -57,6 +57,9 @@ pub(super) struct Holdings {
     pub publication: Publication,
     /// Events that wait until their jobs are written.
     pub unraised: Vec<Unraised>,
+    /// Until a kept account is resumed, when events wait in their outboxes: jobs with lower numbers are an earlier
+    /// process's.
+    pub left_below: Option<u64>,
 }
 
 /// An account for each region, with what earlier processes kept of it, and the files that could not be read.
@@ -101,6 +104,7 @@ impl Holdings {
             queue: Queue::default(),
             publication: Publication::new(now),
             unraised: Vec::new(),
+            left_below: None,
         }
     }
 

@@ -98,7 +98,8 @@ impl MediaServices {
     }
 
     /// Goes on with the jobs that an earlier process left, and raises the events that it may not have delivered. Until
-    /// then those jobs wait: whoever is to hear of them has to be subscribed first.
+    /// then those jobs wait, and so do the events of new ones: whoever is to hear of them has to be subscribed first. It
+    /// is for accounts that are kept; those in memory have nothing to go on with, and raise events at once.
     pub async fn resume(&self) {
         for account in self.accounts() {
             jobs::resume(account).await;

@@ -41,14 +41,6 @@ pub(crate) struct Lease {
 pub(crate) struct Outbox {
     posted: u64,
     events: Vec<Posted>,
-    /// Left by an earlier process: nobody may have subscribed yet.
-    #[serde(skip, default = "is_held")]
-    pub is_held: bool,
-}
-
-/// What is read was left by another process.
-fn is_held() -> bool {
-    true
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -69,6 +61,11 @@ impl Custody {
         if let Some(lease) = &mut self.lease {
             lease.expires = now + LEASE;
         }
+    }
+
+    /// Whether this process works on the job.
+    pub fn is_of(&self, process: Uuid) -> bool {
+        self.lease.as_ref().is_some_and(|lease| lease.owner == process)
     }
 
     /// The owner lets go of the job before it has ended: it was not the job's fault.

@@ -95,22 +95,25 @@ pub(super) fn change<R>(
 ) -> Option<R> {
     let now = account.now();
     let mut holdings = account.holdings();
-    let Holdings { jobs, unraised, .. } = &mut *holdings;
-    let job = jobs.get_mut(key)?;
+    let Holdings { jobs, unraised, left_below, .. } = &mut *holdings;
+    let (job, are_held) = (jobs.get_mut(key)?, left_below.is_some());
     let mut events = Vec::new();
     let result = act(job, now, &mut events);
     let subject = events::subject(job);
     match account.keeping {
         None => events.into_iter().for_each(|event| account.raise(subject.clone(), event, None)),
-        Some(_) => unraised.extend(events.into_iter().filter_map(|event| post(key, job, &subject, event))),
+        Some(_) => {
+            let posted = events.into_iter().map(|event| post(key, job, &subject, event));
+            unraised.extend(posted.filter(|_| !are_held));
+        }
     }
     Some(result)
 }
 
-/// Puts an event into its job's outbox. `None` when it is not to be raised before the outbox as a whole is.
-fn post(key: &JobKey, job: &mut Job, subject: &str, event: JobEvent) -> Option<Unraised> {
+/// Puts an event into its job's outbox.
+fn post(key: &JobKey, job: &mut Job, subject: &str, event: JobEvent) -> Unraised {
     let outbox = &mut job.custody.outbox;
     let posted = event.is_kept().then(|| outbox.post(&event));
     let posted = posted.map(|event| Settled { key: key.clone(), job: job.number, event });
-    (!outbox.is_held).then(|| Unraised { subject: subject.to_owned(), event, posted })
+    Unraised { subject: subject.to_owned(), event, posted }
 }

@@ -8,19 +8,19 @@ use super::{Job, JobKey, events};
 use crate::media_services::account::{Account, Holdings};
 use crate::media_services::keeping::{Settled, Unraised};
 
-/// Has new jobs come after those that were just read, which wait for [`resume`].
+/// Has new jobs come after those that were just read, which wait for [`resume`], as all events do.
 pub(crate) fn hold(holdings: &mut Holdings) {
-    let Holdings { jobs, queue, .. } = holdings;
+    let Holdings { jobs, queue, left_below, .. } = holdings;
     jobs.values().for_each(|job| queue.go_on_after(job.number));
+    *left_below = Some(queue.next_number());
 }
 
-/// Goes on with what the earlier process left: tells what it did not tell, removes what it did not finish, and queues what
-/// it did not end.
+/// Tells what was not told, goes on with what the earlier process left, removes what it did not finish, and queues what it
+/// did not end. Once for each account that is kept: another one has nothing to go on with.
 pub(crate) async fn resume(account: &Arc<Account>) {
-    let left = left(&account.holdings());
+    let Some(left) = tell_all(account) else { return };
     for key in left {
         discard(account, &key).await;
-        tell_again(&mut account.holdings(), &key);
         if change(account, &key, Job::take_up) == Some(true) {
             enqueue(&mut account.holdings(), key);
         }
@@ -28,37 +28,41 @@ pub(crate) async fn resume(account: &Arc<Account>) {
     queue::dispatch(account);
 }
 
-/// Gives back what this process has not ended, before it ends itself.
+/// Gives back what this process has not ended, before it ends itself. What it never took up stays the earlier one's.
 pub(crate) fn release(account: &Account) {
+    let process = account.environment.process;
     let mut holdings = account.holdings();
-    let leased = holdings.jobs.iter().filter(|(_, job)| job.custody.lease.is_some());
-    for key in leased.map(|(key, _)| key.clone()).collect::<Vec<_>>() {
+    let own = holdings.jobs.iter().filter(|(_, job)| job.custody.is_of(process));
+    for key in own.map(|(key, _)| key.clone()).collect::<Vec<_>>() {
         if let Some(job) = holdings.jobs.get_mut(&key) {
             job.custody.release();
         }
     }
 }
 
-/// Jobs of the earlier process about which there is something to do, in the order in which they were made.
-fn left(holdings: &Holdings) -> Vec<JobKey> {
-    let is_left = |job: &Job| !job.state.is_final() || job.custody.outbox.events().next().is_some();
-    let held = holdings.jobs.iter().filter(|(_, job)| job.custody.outbox.is_held && is_left(job));
-    let mut left = held.map(|(key, job)| (job.number, key.clone())).collect::<Vec<_>>();
-    left.sort_unstable();
-    left.into_iter().map(|(_, key)| key).collect()
+/// Raises all events that are not settled, and has those that follow raised as they come. What an earlier process posted
+/// is raised once more: whether it was, nobody knows. Returns the jobs which that process did not end, in the order in
+/// which they were made; `None` when this has been done.
+fn tell_all(account: &Account) -> Option<Vec<JobKey>> {
+    let mut holdings = account.holdings();
+    let Holdings { jobs, unraised, left_below, .. } = &mut *holdings;
+    let left_below = left_below.take()?;
+    let mut in_order = jobs.iter().collect::<Vec<_>>();
+    in_order.sort_unstable_by_key(|(_, job)| job.number);
+    unraised.extend(in_order.iter().flat_map(|(key, job)| outbox(key, job)));
+    if let Some(keeping) = &account.keeping {
+        keeping.changes.ring();
+    }
+    let is_left = |job: &Job| job.number < left_below && !job.state.is_final();
+    Some(in_order.into_iter().filter(|(_, job)| is_left(job)).map(|(key, _)| key.clone()).collect())
 }
 
-/// Raises what is not settled once more: whether it was raised, nobody knows.
-fn tell_again(holdings: &mut Holdings, key: &JobKey) {
-    let Holdings { jobs, unraised, .. } = holdings;
-    let Some(job) = jobs.get_mut(key) else { return };
-    job.custody.outbox.is_held = false;
-    let subject = events::subject(job);
-    unraised.extend(job.custody.outbox.events().map(|(number, event)| Unraised {
-        subject: subject.clone(),
+fn outbox<'a>(key: &'a JobKey, job: &'a Job) -> impl Iterator<Item = Unraised> + 'a {
+    job.custody.outbox.events().map(|(number, event)| Unraised {
+        subject: events::subject(job),
         event: event.clone(),
         posted: Some(Settled { key: key.clone(), job: job.number, event: number }),
-    }));
+    })
 }
 
 fn enqueue(holdings: &mut Holdings, key: JobKey) {

@@ -59,6 +59,11 @@ impl Changes {
 
     fn note(&self) {
         self.made.fetch_add(1, Ordering::Relaxed);
+        self.ring();
+    }
+
+    /// Has the writer look for changes and events.
+    pub fn ring(&self) {
         self.bell.notify_one();
     }
 
@@ -68,7 +73,7 @@ impl Changes {
 
     fn settle(&self, place: Settled) {
         self.settled().push(place);
-        self.bell.notify_one();
+        self.ring();
     }
 
     fn settled(&self) -> MutexGuard<'_, Vec<Settled>> {

@@ -21,6 +21,7 @@ pub const J: &str = "transforms/t/jobs/j";
 /// A world whose accounts outlive their process, with what jobs need.
 pub async fn kept_with(script_of: impl Fn(&ScriptedOutput<'_>) -> Script + Send + Sync + 'static) -> World {
     let world = World::scripted_with(&Options { is_kept: true, ..Options::default() }, script_of);
+    world.service().resume().await;
     world.ready().await;
     world
 }
@@ -185,6 +186,28 @@ async fn events_that_were_not_settled_are_raised_again_once_somebody_can_hear_th
     world.restart().await;
     pass(1).await;
     assert_eq!(told(&world.events.take()), [""; 0], "settled events are over");
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_of_new_jobs_wait_too_until_somebody_can_hear_them() {
+    let mut world = kept().await;
+    world.drop_service();
+    pass(1).await;
+    world.start();
+    world.put(J, job_body()).await;
+    pass(60).await;
+    assert_eq!(world.state(J).await, "Finished", "the job itself does not wait");
+    assert_eq!(told(&world.events.take()), [""; 0], "nobody is subscribed yet");
+    world.service().resume().await;
+    pass(1).await;
+    let [output, job] = ["JobOutput", "Job"]
+        .map(|of| ["Scheduled", "Processing", "Finished"].map(|state| format!("{of}{state}")));
+    let in_order = output.iter().zip(&job).flat_map(|(output, job)| [output, job]).collect::<Vec<_>>();
+    assert_eq!(told(&world.events.take()), in_order);
+    world.service().resume().await;
+    world.restart().await;
+    pass(1).await;
+    assert_eq!(told(&world.events.take()), [""; 0], "they are told once");
 }
 
 #[tokio::test(start_paused = true)]
