@@ -9,7 +9,7 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::assets::Asset;
-use super::jobs::{self, Job, JobEvent, JobKey, Queue};
+use super::jobs::{self, Job, JobEvent, JobId, JobKey, Queue};
 use super::keeping::{Changes, Document, Folder, Keeping, Kept, Records, Settled, Unraised, UnusableFolder};
 use super::publication::Publication;
 use super::settings::{Encoder, RegionSettings, Settings, StreamingSettings};
@@ -124,12 +124,21 @@ impl Holdings {
     /// Takes settled events off the outboxes of their jobs, as far as those are still there.
     pub fn forget_settled(&mut self, settled: &[Settled]) {
         for place in settled {
-            if self.jobs.get(&place.key).is_some_and(|job| job.number == place.job)
-                && let Some(job) = self.jobs.get_mut(&place.key)
-            {
+            if let Some(job) = self.job_mut(&place.job) {
                 job.custody.outbox.forget(place.event);
             }
         }
+    }
+
+    /// That very job, if it is still there.
+    pub fn job(&self, id: &JobId) -> Option<&Job> {
+        self.jobs.get(&id.key).filter(|job| job.number == id.number)
+    }
+
+    /// The same, to be changed.
+    pub fn job_mut(&mut self, id: &JobId) -> Option<&mut Job> {
+        self.job(id)?;
+        self.jobs.get_mut(&id.key)
     }
 
     fn records(&mut self) -> impl Iterator<Item = &mut dyn Kept> {

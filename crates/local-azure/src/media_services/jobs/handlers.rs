@@ -109,7 +109,9 @@ pub(crate) fn delete(account: &Account, transform: &str, name: &str) -> Answer {
 
 pub(crate) fn cancel(account: &Account, transform: &str, name: &str) -> Answer {
     let key = JobKey::new(transform, name);
-    let cancelling = queue::change(account, &key, |job, now, events| match job.ask_to_cancel(now, events) {
+    let id =
+        account.holdings().jobs.get(&key).map(|job| job.id(&key)).ok_or_else(|| absent(transform, name))?;
+    let cancelling = queue::change(account, &id, |job, now, events| match job.ask_to_cancel(now, events) {
         true => Ok(()),
         false => Err(conflict(format!("The job is already {}.", job.state.as_str()))),
     });
@@ -142,7 +144,7 @@ fn store(account: &Account, transform: &str, name: &str, call: &Call) -> Answer 
     }
     let job = request.into_job(name, recipe, holdings.queue.next_number(), now);
     forget_oldest(&mut holdings);
-    holdings.queue.add(key.clone(), &job);
+    holdings.queue.add(job.id(&key), job.priority);
     let job = holdings.jobs.entry(key).or_insert(job);
     answer(StatusCode::CREATED, shown(account, job))
 }

@@ -78,6 +78,13 @@ pub(super) struct JobKey {
     pub job: String,
 }
 
+/// Tells a job from a later one of the same names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct JobId {
+    pub key: JobKey,
+    pub number: u64,
+}
+
 /// A job.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -158,6 +165,13 @@ impl JobState {
 impl JobKey {
     pub fn new(transform: &str, job: &str) -> Self {
         Self { transform: folded(transform), job: folded(job) }
+    }
+}
+
+impl Job {
+    /// The id of the job under this key.
+    pub fn id(&self, key: &JobKey) -> JobId {
+        JobId { key: key.clone(), number: self.number }
     }
 }
 

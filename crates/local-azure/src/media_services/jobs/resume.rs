@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::queue::{self, change};
 use super::upload::discard;
-use super::{Job, JobKey, events};
+use super::{Job, JobId, events};
 use crate::media_services::account::{Account, Holdings};
 use crate::media_services::keeping::{Settled, Unraised};
 
@@ -19,10 +19,10 @@ pub(crate) fn hold(holdings: &mut Holdings) {
 /// did not end. Once for each account that is kept: another one has nothing to go on with.
 pub(crate) async fn resume(account: &Arc<Account>) {
     let Some(left) = tell_all(account) else { return };
-    for key in left {
-        discard(account, &key).await;
-        if change(account, &key, Job::take_up) == Some(true) {
-            enqueue(&mut account.holdings(), key);
+    for id in left {
+        discard(account, &id).await;
+        if change(account, &id, Job::take_up) == Some(true) {
+            enqueue(&mut account.holdings(), &id);
         }
     }
     queue::dispatch(account);
@@ -43,31 +43,31 @@ pub(crate) fn release(account: &Account) {
 /// Raises all events that are not settled, and has those that follow raised as they come. What an earlier process posted
 /// is raised once more: whether it was, nobody knows. Returns the jobs which that process did not end, in the order in
 /// which they were made; `None` when this has been done.
-fn tell_all(account: &Account) -> Option<Vec<JobKey>> {
+fn tell_all(account: &Account) -> Option<Vec<JobId>> {
     let mut holdings = account.holdings();
     let Holdings { jobs, unraised, left_below, .. } = &mut *holdings;
     let left_below = left_below.take()?;
     let mut in_order = jobs.iter().collect::<Vec<_>>();
     in_order.sort_unstable_by_key(|(_, job)| job.number);
-    unraised.extend(in_order.iter().flat_map(|(key, job)| outbox(key, job)));
+    unraised.extend(in_order.iter().flat_map(|(key, job)| outbox(job.id(key), job)));
     if let Some(keeping) = &account.keeping {
         keeping.changes.ring();
     }
     let is_left = |job: &Job| job.number < left_below && !job.state.is_final();
-    Some(in_order.into_iter().filter(|(_, job)| is_left(job)).map(|(key, _)| key.clone()).collect())
+    Some(in_order.into_iter().filter(|(_, job)| is_left(job)).map(|(key, job)| job.id(key)).collect())
 }
 
-fn outbox<'a>(key: &'a JobKey, job: &'a Job) -> impl Iterator<Item = Unraised> + 'a {
-    job.custody.outbox.events().map(|(number, event)| Unraised {
+fn outbox(id: JobId, job: &Job) -> impl Iterator<Item = Unraised> {
+    job.custody.outbox.events().map(move |(number, event)| Unraised {
         subject: events::subject(job),
         event: event.clone(),
-        posted: Some(Settled { key: key.clone(), job: job.number, event: number }),
+        posted: Some(Settled { job: id.clone(), event: number }),
     })
 }
 
-fn enqueue(holdings: &mut Holdings, key: JobKey) {
-    let Holdings { jobs, queue, .. } = holdings;
-    if let Some(job) = jobs.get(&key) {
-        queue.add(key, job);
+fn enqueue(holdings: &mut Holdings, id: &JobId) {
+    let priority = holdings.job(id).map(|job| job.priority);
+    if let Some(priority) = priority {
+        holdings.queue.add(id.clone(), priority);
     }
 }

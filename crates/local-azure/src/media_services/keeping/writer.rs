@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Changes, Document, Folder, Keeping};
 use crate::inside::Receipt;
 use crate::media_services::account::Account;
-use crate::media_services::jobs::{JobEvent, JobKey};
+use crate::media_services::jobs::{JobEvent, JobId};
 
 /// A disk that is full or gone is tried again: until then nothing that changes is told to anybody.
 const WRITE_AGAIN_AFTER: Duration = Duration::from_secs(1);
@@ -23,9 +23,7 @@ pub(in crate::media_services) struct Unraised {
 
 /// The place of an event in a job's outbox.
 pub(in crate::media_services) struct Settled {
-    pub key: JobKey,
-    /// Tells the job from a later one of the same name.
-    pub job: u64,
+    pub job: JobId,
     pub event: u64,
 }
 

@@ -1,5 +1,7 @@
 //! What becomes of the jobs of a process that is killed, or ends, when the next one takes them up.
 
+use std::time::Duration;
+
 use http::StatusCode;
 use local_azure::media_services::Script;
 use serde_json::{Value, json};
@@ -188,6 +190,37 @@ async fn jobs_of_an_earlier_process_can_be_cancelled_before_anybody_works_on_the
     let (of_j, of_waiting) =
         world.events.take().into_iter().partition::<Vec<_>, _>(|event| event.subject.ends_with("/j"));
     assert_eq!((told(&of_j), told(&of_waiting)), (cancelled.to_vec(), cancelled.to_vec()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_was_made_anew_before_it_was_taken_up_is_left_alone() {
+    let mut world = kept_with(|_| Script {
+        outcome: Ok(["a", "b"].map(|name| (name.to_owned(), "new".into())).to_vec()),
+        ..script()
+    })
+    .await;
+    world.storage.stuck.lock().unwrap().insert("b".to_owned());
+    world.put(J, job_body()).await;
+    pass(30).await;
+    world.service().shutdown().await;
+    world.drop_service();
+    world.start();
+    world.storage.stuck.lock().unwrap().clear();
+    *world.storage.removal.lock().unwrap() = Duration::from_secs(3);
+    world.events.take();
+    let anew = async {
+        pass(1).await;
+        assert_eq!(world.post(&format!("{J}/cancelJob"), Value::Null).await.0, StatusCode::OK);
+        assert_eq!(world.delete(J).await, StatusCode::OK);
+        assert_eq!(world.put(J, job_body()).await.0, StatusCode::CREATED);
+    };
+    tokio::join!(world.service().resume(), anew);
+    pass(60).await;
+    let events = world.events.take();
+    for once in ["JobCanceled", "JobScheduled", "JobFinished"] {
+        assert_eq!(told(&events).iter().filter(|name| **name == once).count(), 1, "{once}");
+    }
+    assert_eq!(job_document(&world)["custody"]["attempt"], 1);
 }
 
 #[tokio::test(start_paused = true)]

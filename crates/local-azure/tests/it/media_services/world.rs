@@ -323,6 +323,8 @@ pub struct Storage {
     pub broken: Mutex<BTreeSet<String>>,
     /// Blobs whose writing never ends.
     pub stuck: Mutex<BTreeSet<String>>,
+    /// How long the removal of a blob takes.
+    pub removal: Mutex<Duration>,
 }
 
 impl Storage {
@@ -434,6 +436,8 @@ impl BlobFiles for Storage {
     }
 
     async fn remove(&self, account: &str, container: &str, blob: &str) -> Result<(), BlobFileError> {
+        let removal = *self.removal.lock().unwrap();
+        tokio::time::sleep(removal).await;
         let _ = std::fs::remove_file(self.path(account, container).join(blob));
         Ok(())
     }
