@@ -9,7 +9,7 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::assets::Asset;
-use super::jobs::{self, Job, JobEvent, JobId, JobKey, Queue};
+use super::jobs::{self, Farewell, Job, JobEvent, JobId, JobKey, Queue};
 use super::keeping::{Changes, Document, Folder, Keeping, Kept, Records, Settled, Unraised, UnusableFolder};
 use super::publication::Publication;
 use super::settings::{Encoder, RegionSettings, Settings, StreamingSettings};
@@ -53,6 +53,8 @@ pub(super) struct Holdings {
     pub assets: Records<String, Asset>,
     pub transforms: Records<String, Transform>,
     pub jobs: Records<JobKey, Job>,
+    /// Of removed jobs, by their numbers.
+    pub farewells: Records<u64, Farewell>,
     pub queue: Queue,
     pub publication: Publication,
     /// Events that wait until their jobs are written.
@@ -101,6 +103,7 @@ impl Holdings {
             assets: Records::new("assets"),
             transforms: Records::new("transforms"),
             jobs: Records::new("jobs"),
+            farewells: Records::new("farewells"),
             queue: Queue::default(),
             publication: Publication::new(now),
             unraised: Vec::new(),
@@ -121,11 +124,12 @@ impl Holdings {
         self.records().flat_map(Kept::take_changed).collect()
     }
 
-    /// Takes settled events off the outboxes of their jobs, as far as those are still there.
+    /// Takes settled events off the outboxes of their jobs, whether those are still there or not.
     pub fn forget_settled(&mut self, settled: &[Settled]) {
         for place in settled {
-            if let Some(job) = self.job_mut(&place.job) {
-                job.custody.outbox.forget(place.event);
+            match self.job_mut(&place.job) {
+                Some(job) => job.custody.outbox.forget(place.event),
+                None => jobs::forget_settled(&mut self.farewells, place),
             }
         }
     }
@@ -141,8 +145,10 @@ impl Holdings {
         self.jobs.get_mut(&id.key)
     }
 
+    /// In the order in which they are written: a farewell before a job that takes the place of the one that has gone.
     fn records(&mut self) -> impl Iterator<Item = &mut dyn Kept> {
-        let own: [&mut dyn Kept; 3] = [&mut self.assets, &mut self.transforms, &mut self.jobs];
+        let own: [&mut dyn Kept; 4] =
+            [&mut self.assets, &mut self.transforms, &mut self.farewells, &mut self.jobs];
         own.into_iter().chain(self.publication.records())
     }
 }

@@ -90,6 +90,11 @@ impl Outbox {
         self.events.retain(|posted| posted.number != number);
     }
 
+    /// Whether all events are settled.
+    pub fn is_empty(&self) -> bool {
+        self.events.is_empty()
+    }
+
     /// All events that are not settled, with their numbers.
     pub fn events(&self) -> impl Iterator<Item = (u64, &JobEvent)> {
         self.events.iter().map(|posted| (posted.number, &posted.event))

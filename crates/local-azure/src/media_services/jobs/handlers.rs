@@ -7,6 +7,7 @@ use std::sync::Arc;
 use http::StatusCode;
 use serde::Serialize;
 
+use super::farewell;
 use super::queue::{self, QUEUED_MAX};
 use super::request::{JobChange, JobRequest};
 use super::{JOB_OUTPUT_ASSET, Job, JobError, JobInput, JobKey, JobOutput, JobState, Priority};
@@ -101,7 +102,7 @@ pub(crate) fn delete(account: &Account, transform: &str, name: &str) -> Answer {
             Err(conflict(format!("The job is {}. Cancel it first.", job.state.as_str())).into())
         }
         Some(_) => {
-            holdings.jobs.remove(&key);
+            farewell::remove(&mut holdings, &key);
             answer_empty(StatusCode::OK)
         }
     }
@@ -155,7 +156,7 @@ fn forget_oldest(holdings: &mut Holdings) {
     }
     let ended = holdings.jobs.iter().filter(|(_, job)| job.state.is_final());
     if let Some(oldest) = ended.min_by_key(|(_, job)| job.ended).map(|(key, _)| key.clone()) {
-        holdings.jobs.remove(&oldest);
+        farewell::remove(holdings, &oldest);
     }
 }
 

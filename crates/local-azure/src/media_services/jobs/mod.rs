@@ -3,6 +3,7 @@
 mod custody;
 mod error;
 mod events;
+mod farewell;
 mod fetch;
 mod handlers;
 mod input;
@@ -28,6 +29,7 @@ use super::resource::{Times, folded, timestamp};
 use custody::Custody;
 pub use error::{JobError, JobErrorCategory, JobErrorCode, JobErrorDetail, JobRetry};
 pub(super) use events::{DATA_VERSION, JobEvent};
+pub(super) use farewell::{Farewell, forget_settled, remove};
 pub(super) use fetch::{FetchedFile, SourceClip, Sources};
 pub(super) use handlers::{cancel, create, delete, get, list, update};
 pub(super) use input::JobInput;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::custody::Outbox;
 use super::queue::{self, change};
 use super::upload::discard;
 use super::{Job, JobId, events};
@@ -10,8 +11,11 @@ use crate::media_services::keeping::{Settled, Unraised};
 
 /// Has new jobs come after those that were just read, which wait for [`resume`], as all events do.
 pub(crate) fn hold(holdings: &mut Holdings) {
-    let Holdings { jobs, queue, left_below, .. } = holdings;
-    jobs.values().for_each(|job| queue.go_on_after(job.number));
+    let Holdings { jobs, farewells, queue, left_below, .. } = holdings;
+    // A process that was killed before it had removed a job's document had removed the job.
+    jobs.retain(|_, job| !farewells.contains_key(&job.number));
+    let numbers = jobs.values().map(|job| job.number).chain(farewells.keys().copied());
+    numbers.for_each(|number| queue.go_on_after(number));
     *left_below = Some(queue.next_number());
 }
 
@@ -45,21 +49,27 @@ pub(crate) fn release(account: &Account) {
 /// which they were made; `None` when this has been done.
 fn tell_all(account: &Account) -> Option<Vec<JobId>> {
     let mut holdings = account.holdings();
-    let Holdings { jobs, unraised, left_below, .. } = &mut *holdings;
+    let Holdings { jobs, farewells, unraised, left_below, .. } = &mut *holdings;
     let left_below = left_below.take()?;
-    let mut in_order = jobs.iter().collect::<Vec<_>>();
-    in_order.sort_unstable_by_key(|(_, job)| job.number);
-    unraised.extend(in_order.iter().flat_map(|(key, job)| outbox(job.id(key), job)));
+    let of_jobs = jobs.iter().map(|(key, job)| (job.id(key), events::subject(job), &job.custody.outbox));
+    let of_removed =
+        farewells.iter().map(|(number, left)| (left.id(*number), left.subject.clone(), &left.outbox));
+    let mut outboxes = of_jobs.chain(of_removed).collect::<Vec<_>>();
+    outboxes.sort_unstable_by_key(|(id, ..)| id.number);
+    unraised.extend(outboxes.into_iter().flat_map(|(id, subject, outbox)| unsettled(id, subject, outbox)));
     if let Some(keeping) = &account.keeping {
         keeping.changes.ring();
     }
     let is_left = |job: &Job| job.number < left_below && !job.state.is_final();
-    Some(in_order.into_iter().filter(|(_, job)| is_left(job)).map(|(key, job)| job.id(key)).collect())
+    let mut left =
+        jobs.iter().filter(|(_, job)| is_left(job)).map(|(key, job)| job.id(key)).collect::<Vec<_>>();
+    left.sort_unstable_by_key(|id| id.number);
+    Some(left)
 }
 
-fn outbox(id: JobId, job: &Job) -> impl Iterator<Item = Unraised> {
-    job.custody.outbox.events().map(move |(number, event)| Unraised {
-        subject: events::subject(job),
+fn unsettled(id: JobId, subject: String, outbox: &Outbox) -> impl Iterator<Item = Unraised> {
+    outbox.events().map(move |(number, event)| Unraised {
+        subject: subject.clone(),
         event: event.clone(),
         posted: Some(Settled { job: id.clone(), event: number }),
     })

@@ -41,7 +41,7 @@ pub(in crate::media_services) async fn write(account: Arc<Account>, stop: Cancel
 }
 
 /// Whatever is written is what is true at that moment, so that changes that come quickly are written once. Documents are
-/// removed last: until then they hold the events that are raised.
+/// removed last: what a removed job has still to tell is in another one by then.
 async fn write_changes(account: &Account, keeping: &Keeping) {
     let settled = std::mem::take(&mut *keeping.changes.settled());
     let (made, changed, unraised) = {

@@ -248,6 +248,56 @@ async fn a_receipt_for_a_job_that_is_gone_is_none_for_a_later_one_of_its_name() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_removed_job_did_not_tell_is_told_after_a_kill() {
+    for removed in [J, "transforms/t"] {
+        let mut world = kept().await;
+        world.events.is_owed.store(true, Ordering::Relaxed);
+        world.put(J, job_body()).await;
+        pass(60).await;
+        assert_eq!(world.delete(removed).await, StatusCode::OK);
+        assert_eq!(world.get(J).await.0, StatusCode::NOT_FOUND);
+        world.events.take();
+        world.events.is_owed.store(false, Ordering::Relaxed);
+        world.restart().await;
+        pass(1).await;
+        assert_eq!(told(&world.events.take()).last(), Some(&"JobFinished"), "{removed}");
+        assert_eq!(world.get(J).await.0, StatusCode::NOT_FOUND);
+        assert_eq!((documents(&world, "jobs").len(), documents(&world, "farewells").len()), (0, 0));
+        world.restart().await;
+        pass(1).await;
+        assert_eq!(told(&world.events.take()), [""; 0], "settled events are over");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_removed_job_is_not_begun_again_when_its_document_outlives_it() {
+    let mut world = kept().await;
+    world.put(J, job_body()).await;
+    pass(5).await;
+    let (jobs, moved) = (world.kept().join("amswest/jobs"), world.kept().join("moved"));
+    std::fs::rename(&jobs, &moved).unwrap();
+    let processing = documents_in(&moved).remove(0);
+    let document = std::fs::read(&processing).unwrap();
+    world.post(&format!("{J}/cancelJob"), Value::Null).await;
+    assert_eq!(world.state(J).await, "Canceled");
+    assert_eq!(world.delete(J).await, StatusCode::INTERNAL_SERVER_ERROR, "not on disk yet");
+    world.events.is_owed.store(true, Ordering::Relaxed);
+    std::fs::rename(&moved, &jobs).unwrap();
+    pass(2).await;
+    assert!(told(&world.events.take()).contains(&"JobCanceled"));
+    world.drop_service();
+    pass(1).await;
+    std::fs::write(jobs.join(processing.file_name().unwrap()), document).unwrap();
+    world.start();
+    world.service().resume().await;
+    pass(60).await;
+    let events = world.events.take();
+    assert_eq!(told(&events), ["JobOutputCanceling", "JobCanceling", "JobOutputCanceled", "JobCanceled"]);
+    assert_eq!(world.get(J).await.0, StatusCode::NOT_FOUND);
+    assert_eq!(documents(&world, "jobs").len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_cannot_be_written_is_not_promised_and_is_written_later() {
     let mut world = kept().await;
     let folder = world.kept().join("amswest/assets");
