@@ -116,6 +116,7 @@ impl Holdings {
         let changes = Arc::new(Changes::new());
         self.records().try_for_each(|records| records.keep(&folder, &changes, set_aside))?;
         jobs::hold(self);
+        self.publication.stop_unknown_endpoints();
         Ok(Keeping { folder, changes })
     }
 

@@ -164,6 +164,42 @@ async fn a_document_that_cannot_be_read_is_set_aside_and_the_others_are_there() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_document_that_the_disk_does_not_give_stops_the_start_and_stays() {
+    let mut world = kept().await;
+    let unreadable = documents(&world, "transforms").remove(0);
+    world.drop_service();
+    pass(1).await;
+    let hidden = world.kept().join("hidden");
+    std::fs::rename(&unreadable, &hidden).unwrap();
+    std::fs::create_dir(&unreadable).unwrap();
+    let problem = world.try_to_start().unwrap_err();
+    assert_eq!(problem.path, unreadable);
+    std::fs::remove_dir(&unreadable).unwrap();
+    std::fs::rename(&hidden, &unreadable).unwrap();
+    world.start();
+    assert_eq!(world.get("transforms/t").await.0, StatusCode::OK);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_whose_document_cannot_be_read_is_stopped() {
+    let mut world = kept().await;
+    let resource_state = async |world: &World| {
+        let (_, endpoint) = world.get("streamingEndpoints/default").await;
+        endpoint["properties"]["resourceState"].clone()
+    };
+    assert_eq!(world.post("streamingEndpoints/default/stop", Value::Null).await.0, StatusCode::OK);
+    std::fs::write(documents(&world, "endpoints").remove(0), r#"{"key":"def"#).unwrap();
+    for _ in 0..2 {
+        world.restart().await;
+        assert_eq!(resource_state(&world).await, "Stopped");
+        pass(1).await;
+    }
+    world.post("streamingEndpoints/default/start", Value::Null).await;
+    world.restart().await;
+    assert_eq!(resource_state(&world).await, "Running");
+}
+
+#[tokio::test(start_paused = true)]
 async fn events_that_were_not_settled_are_raised_again_once_somebody_can_hear_them() {
     let mut world = kept().await;
     world.events.is_owed.store(true, Ordering::Relaxed);
