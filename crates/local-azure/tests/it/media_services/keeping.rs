@@ -351,6 +351,34 @@ async fn what_cannot_be_written_is_not_promised_and_is_written_later() {
     assert_eq!(world.get("assets/new").await.0, StatusCode::OK);
 }
 
+#[tokio::test(start_paused = true)]
+async fn whoever_only_asks_does_not_wait_for_what_others_change() {
+    let world = kept().await;
+    let option = json!({
+        "configuration": {"@odata.type": "#Microsoft.Media.ContentKeyPolicyClearKeyConfiguration"},
+        "restriction": {"@odata.type": "#Microsoft.Media.ContentKeyPolicyOpenRestriction"},
+    });
+    let policy = json!({"properties": {"options": [option]}});
+    assert_eq!(world.put("contentKeyPolicies/k", policy).await.0, StatusCode::CREATED);
+    let locator = json!({"properties": {"assetName": "output", "streamingPolicyName": "Predefined_ClearStreamingOnly"}});
+    assert_eq!(world.put("streamingLocators/l", locator).await.0, StatusCode::CREATED);
+    let assets = world.kept().join("amswest/assets");
+    std::fs::rename(&assets, world.kept().join("moved")).unwrap();
+    assert_eq!(world.put("assets/new", json!({})).await.0, StatusCode::INTERNAL_SERVER_ERROR);
+    let asked = tokio::time::Instant::now();
+    let sas = json!({"permissions": "Read", "expiryTime": "2024-01-10T10:00:00Z"});
+    for (act, body) in [
+        ("assets/input/listContainerSas", sas),
+        ("assets/output/listStreamingLocators", Value::Null),
+        ("streamingLocators/l/listPaths", Value::Null),
+        ("streamingLocators/l/listContentKeys", Value::Null),
+        ("contentKeyPolicies/k/getPolicyPropertiesWithSecrets", Value::Null),
+    ] {
+        assert_eq!(world.post(act, body).await.0, StatusCode::OK, "{act}");
+    }
+    assert_eq!(asked.elapsed(), Duration::ZERO);
+}
+
 #[tokio::test]
 async fn what_was_published_plays_after_a_kill() {
     let mut world = kept_studio();
