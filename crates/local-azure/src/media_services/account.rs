@@ -19,7 +19,7 @@ use crate::clock::Clock;
 use crate::faults::Faults;
 use crate::ids::Ids;
 use crate::inside::BlobLinks;
-use crate::inside::{BlobFiles, EventSink, PlatformEvent, Receipt};
+use crate::inside::{BlobFiles, EventSink, Occurrence, PlatformEvent, Receipt};
 
 /// One region's account.
 pub(super) struct Account {
@@ -194,13 +194,20 @@ impl Account {
     }
 
     /// Tells the account's subscribers something about a job.
-    pub fn raise(&self, subject: String, event: JobEvent, receipt: Option<Receipt>) {
+    pub fn raise(
+        &self,
+        subject: String,
+        event: JobEvent,
+        occurrence: Option<Occurrence>,
+        receipt: Option<Receipt>,
+    ) {
         let event = PlatformEvent {
             topic: self.id.clone(),
             subject,
             event_type: event.event_type.name(),
             data_version: jobs::DATA_VERSION,
             data: event.data,
+            occurrence,
         };
         match receipt {
             Some(receipt) => self.environment.events.raise_with_receipt(event, receipt),

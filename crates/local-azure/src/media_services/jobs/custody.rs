@@ -6,7 +6,7 @@ use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use super::events::JobEvent;
-use crate::inside::BlobPlace;
+use crate::inside::{BlobPlace, Occurrence};
 
 /// Who works on a job is expected to report within this time: twice what may pass between two reports of an encoder.
 const LEASE: Duration = Duration::seconds(60);
@@ -43,10 +43,12 @@ pub(crate) struct Outbox {
     events: Vec<Posted>,
 }
 
+/// An event in an outbox.
 #[derive(Clone, Serialize, Deserialize)]
-struct Posted {
-    number: u64,
-    event: JobEvent,
+pub(crate) struct Posted {
+    pub number: u64,
+    pub occurrence: Occurrence,
+    pub event: JobEvent,
 }
 
 impl Custody {
@@ -78,10 +80,10 @@ impl Custody {
 
 impl Outbox {
     /// Keeps an event until it is settled, and returns its number.
-    pub fn post(&mut self, event: &JobEvent) -> u64 {
+    pub fn post(&mut self, event: &JobEvent, occurrence: Occurrence) -> u64 {
         let number = self.posted;
         self.posted += 1;
-        self.events.push(Posted { number, event: event.clone() });
+        self.events.push(Posted { number, occurrence, event: event.clone() });
         number
     }
 
@@ -95,8 +97,8 @@ impl Outbox {
         self.events.is_empty()
     }
 
-    /// All events that are not settled, with their numbers.
-    pub fn events(&self) -> impl Iterator<Item = (u64, &JobEvent)> {
-        self.events.iter().map(|posted| (posted.number, &posted.event))
+    /// All events that are not settled.
+    pub fn events(&self) -> &[Posted] {
+        &self.events
     }
 }

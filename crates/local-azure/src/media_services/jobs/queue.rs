@@ -8,6 +8,7 @@ use time::OffsetDateTime;
 
 use super::events::{self, JobEvent};
 use super::{Job, JobId, JobKey, Priority, run};
+use crate::inside::Occurrence;
 use crate::media_services::account::Account;
 use crate::media_services::keeping::{Settled, Unraised};
 
@@ -100,9 +101,11 @@ pub(super) fn change<R>(
     let result = act(job, now, &mut events);
     let subject = events::subject(job);
     match account.keeping {
-        None => events.into_iter().for_each(|event| account.raise(subject.clone(), event, None)),
+        None => events.into_iter().for_each(|event| account.raise(subject.clone(), event, None, None)),
         Some(_) => {
-            let posted = events.into_iter().map(|event| post(id, job, &subject, event)).collect::<Vec<_>>();
+            let new = || Occurrence { id: account.environment.ids.guid(), time: now };
+            let posted =
+                events.into_iter().map(|event| post(id, job, &subject, event, new)).collect::<Vec<_>>();
             if holdings.left_below.is_none() {
                 holdings.unraised.extend(posted);
             }
@@ -112,9 +115,9 @@ pub(super) fn change<R>(
 }
 
 /// Puts an event into its job's outbox.
-fn post(id: &JobId, job: &mut Job, subject: &str, event: JobEvent) -> Unraised {
-    let outbox = &mut job.custody.outbox;
-    let posted = event.is_kept().then(|| outbox.post(&event));
+fn post(id: &JobId, job: &mut Job, subject: &str, event: JobEvent, new: impl Fn() -> Occurrence) -> Unraised {
+    let occurrence = event.is_kept().then(new);
+    let posted = occurrence.map(|occurrence| job.custody.outbox.post(&event, occurrence));
     let posted = posted.map(|event| Settled { job: id.clone(), event });
-    Unraised { subject: subject.to_owned(), event, posted }
+    Unraised { subject: subject.to_owned(), event, occurrence, posted }
 }

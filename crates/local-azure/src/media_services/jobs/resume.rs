@@ -68,10 +68,11 @@ fn tell_all(account: &Account) -> Option<Vec<JobId>> {
 }
 
 fn unsettled(id: JobId, subject: String, outbox: &Outbox) -> impl Iterator<Item = Unraised> {
-    outbox.events().map(move |(number, event)| Unraised {
+    outbox.events().iter().map(move |posted| Unraised {
         subject: subject.clone(),
-        event: event.clone(),
-        posted: Some(Settled { job: id.clone(), event: number }),
+        event: posted.event.clone(),
+        occurrence: Some(posted.occurrence),
+        posted: Some(Settled { job: id.clone(), event: posted.number }),
     })
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::{Changes, Document, Folder, Keeping};
-use crate::inside::Receipt;
+use crate::inside::{Occurrence, Receipt};
 use crate::media_services::account::Account;
 use crate::media_services::jobs::{JobEvent, JobId};
 
@@ -17,6 +17,8 @@ const WRITE_AGAIN_AFTER: Duration = Duration::from_secs(1);
 pub(in crate::media_services) struct Unraised {
     pub subject: String,
     pub event: JobEvent,
+    /// What it has in common with its repetition, if it is to be repeated.
+    pub occurrence: Option<Occurrence>,
     /// Its place in an outbox; what is in none is raised, and may be lost.
     pub posted: Option<Settled>,
 }
@@ -52,8 +54,9 @@ async fn write_changes(account: &Account, keeping: &Keeping) {
     let (written, removed) =
         changed.into_iter().partition::<Vec<_>, _>(|document| document.content.is_some());
     write_all(&keeping.folder, written).await;
-    for Unraised { subject, event, posted } in unraised {
-        account.raise(subject, event, posted.map(|place| receipt(&keeping.changes, place)));
+    for Unraised { subject, event, occurrence, posted } in unraised {
+        let receipt = posted.map(|place| receipt(&keeping.changes, place));
+        account.raise(subject, event, occurrence, receipt);
     }
     write_all(&keeping.folder, removed).await;
     keeping.changes.written.send_replace(made);

@@ -217,7 +217,10 @@ async fn events_that_were_not_settled_are_raised_again_once_somebody_can_hear_th
     pass(1).await;
     let again = world.events.take();
     let kept = first.iter().filter(|event| event.event_type != "Microsoft.Media.JobOutputProgress");
-    let described = |event: &PlatformEvent| (event.subject.clone(), event.event_type, event.data.clone());
+    let described = |event: &PlatformEvent| {
+        let occurrence = event.occurrence.unwrap();
+        (occurrence.id, occurrence.time, event.subject.clone(), event.event_type, event.data.clone())
+    };
     assert_eq!(again.iter().map(described).collect::<Vec<_>>(), kept.map(described).collect::<Vec<_>>());
     world.restart().await;
     pass(1).await;
