@@ -71,7 +71,7 @@ impl MediaServices {
     /// tokio runtime.
     ///
     /// # Errors
-    /// When the folder to keep the accounts in cannot be used. A single document that cannot be read is set aside.
+    /// When the folder to keep the accounts in cannot be used. A file there that is no document is set aside.
     pub fn new(settings: Settings) -> Result<Self, UnusableFolder> {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let (writers, stop_writers) = (TaskTracker::new(), CancellationToken::new());

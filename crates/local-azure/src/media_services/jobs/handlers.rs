@@ -116,7 +116,7 @@ pub(crate) fn cancel(account: &Account, transform: &str, name: &str) -> Answer {
         true => Ok(()),
         false => Err(conflict(format!("The job is already {}.", job.state.as_str()))),
     });
-    account.holdings().queue.forget(&key);
+    account.holdings().queue.forget(&id);
     cancelling.ok_or_else(|| absent(transform, name))??;
     answer_empty(StatusCode::OK)
 }

@@ -45,8 +45,8 @@ impl Queue {
     }
 
     /// Drops a job that is not to run any more.
-    pub fn forget(&mut self, key: &JobKey) {
-        self.waiting.retain(|(_, _, waiting)| waiting != key);
+    pub fn forget(&mut self, id: &JobId) {
+        self.waiting.retain(|(_, number, _)| *number != id.number);
     }
 
     /// Changes a job's priority, and its place if it still waits.
@@ -87,8 +87,8 @@ async fn run_and_make_room(account: Arc<Account>, id: JobId) {
     dispatch(&account);
 }
 
-/// Changes a job, if it is still that one, and tells the account's subscribers, in the order of the changes: before anybody else can change the
-/// job, or, where the job is kept, as soon as it is written.
+/// Changes a job, if it is still that one, and tells the account's subscribers, in the order of the changes: before
+/// anybody else can change the job, or, where it is kept, as soon as it is written.
 pub(super) fn change<R>(
     account: &Account,
     id: &JobId,

@@ -45,7 +45,7 @@ pub(crate) fn release(account: &Account) {
 }
 
 /// Raises all events that are not settled, and has those that follow raised as they come. What an earlier process posted
-/// is raised once more: whether it was, nobody knows. Returns the jobs which that process did not end, in the order in
+/// is raised once more: whether it was, nobody knows. Returns the jobs of that process that are not over, in the order in
 /// which they were made; `None` when this has been done.
 fn tell_all(account: &Account) -> Option<Vec<JobId>> {
     let mut holdings = account.holdings();
@@ -60,7 +60,8 @@ fn tell_all(account: &Account) -> Option<Vec<JobId>> {
     if let Some(keeping) = &account.keeping {
         keeping.changes.ring();
     }
-    let is_left = |job: &Job| job.number < left_below && !job.state.is_final();
+    let is_over = |job: &Job| job.state.is_final() && job.custody.unfinished.is_empty();
+    let is_left = |job: &Job| job.number < left_below && !is_over(job);
     let mut left =
         jobs.iter().filter(|(_, job)| is_left(job)).map(|(key, job)| job.id(key)).collect::<Vec<_>>();
     left.sort_unstable_by_key(|id| id.number);

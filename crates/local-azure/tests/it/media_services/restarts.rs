@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use local_azure::media_services::Script;
+use local_azure::media_services::{Script, ScriptedOutput};
 use serde_json::{Value, json};
 
 use super::keeping::{J, job_document, kept, kept_with, pass, told};
-use super::world::{built_in, job_body, script};
+use super::world::{World, built_in, job_body, script};
 
 #[tokio::test(start_paused = true)]
 async fn a_job_that_a_kill_interrupts_is_begun_again_and_never_queued_again() {
@@ -120,15 +120,21 @@ async fn jobs_that_waited_run_in_the_order_that_they_would_have_run_in() {
     assert_eq!(order.collect::<Vec<_>>(), ["low", "high", "z", "b", "a", "after"]);
 }
 
-#[tokio::test(start_paused = true)]
-async fn what_a_lost_attempt_wrote_is_overwritten_or_goes() {
-    let mut world = kept_with(|_| Script {
+/// A world whose job `j` has written the file `a` and cannot write `b`.
+async fn stuck_at_its_second_file() -> World {
+    let script = |_: &ScriptedOutput<'_>| Script {
         outcome: Ok(["a", "b"].map(|name| (name.to_owned(), "new".into())).to_vec()),
         ..script()
-    })
-    .await;
+    };
+    let world = kept_with(script).await;
     world.storage.stuck.lock().unwrap().insert("b".to_owned());
     world.put(J, job_body()).await;
+    world
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_lost_attempt_wrote_is_overwritten_or_goes() {
+    let mut world = stuck_at_its_second_file().await;
     for _ in 0..3 {
         pass(30).await;
         assert_eq!(world.storage.names("output"), ["a"]);
@@ -142,6 +148,20 @@ async fn what_a_lost_attempt_wrote_is_overwritten_or_goes() {
     assert_eq!(world.storage.names("output"), ["a", "b"]);
     world.restart().await;
     assert_eq!(world.storage.names("output"), ["a", "b"], "what is finished stays");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_lost_attempt_wrote_goes_though_the_job_is_cancelled_first() {
+    let mut world = stuck_at_its_second_file().await;
+    pass(30).await;
+    world.service().shutdown().await;
+    world.drop_service();
+    world.start();
+    world.post(&format!("{J}/cancelJob"), Value::Null).await;
+    assert_eq!(world.state(J).await, "Canceled");
+    assert_eq!(world.storage.names("output"), ["a"]);
+    world.service().resume().await;
+    assert_eq!(world.storage.names("output"), [""; 0]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -194,13 +214,7 @@ async fn jobs_of_an_earlier_process_can_be_cancelled_before_anybody_works_on_the
 
 #[tokio::test(start_paused = true)]
 async fn a_job_that_was_made_anew_before_it_was_taken_up_is_left_alone() {
-    let mut world = kept_with(|_| Script {
-        outcome: Ok(["a", "b"].map(|name| (name.to_owned(), "new".into())).to_vec()),
-        ..script()
-    })
-    .await;
-    world.storage.stuck.lock().unwrap().insert("b".to_owned());
-    world.put(J, job_body()).await;
+    let mut world = stuck_at_its_second_file().await;
     pass(30).await;
     world.service().shutdown().await;
     world.drop_service();
