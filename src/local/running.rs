@@ -77,7 +77,7 @@ impl LocalCloud {
         let written = std::fs::write(&places.config_file, places.processor_config());
         written.map_err(|error| format!("{}: {error}", places.config_file.display()))?;
         let cloud =
-            Cloud::new(cloud_settings(&settings, &places, &tls)?).map_err(|error| error.to_string())?;
+            Cloud::new(cloud_settings(&settings, &places, &tls).await?).map_err(|error| error.to_string())?;
         for file in cloud.media_services.set_aside() {
             eprintln!("A document cannot be read and is set aside as {}", file.display());
         }
@@ -127,14 +127,14 @@ impl LocalCloud {
     }
 }
 
-fn cloud_settings(
+async fn cloud_settings(
     settings: &LocalSettings,
     places: &Places,
     tls: &DevelopmentTls,
 ) -> Result<CloudSettings, String> {
     let webhooks = HttpWebhooks::new(Some(tls.ca_pem.as_bytes())).map_err(|error| error.to_string())?;
     let scratch = settings.folder.join("scratch");
-    emptied(&scratch).map_err(|error| format!("{}: {error}", scratch.display()))?;
+    emptied(&scratch).await.map_err(|error| format!("{}: {error}", scratch.display()))?;
     Ok(CloudSettings {
         clock: Clock::system(),
         ids: Ids::random(),
@@ -174,9 +174,7 @@ fn cloud_settings(
 }
 
 /// Makes a folder, without what a process that was killed left there.
-fn emptied(folder: &Path) -> std::io::Result<()> {
-    match std::fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
-        _ => std::fs::create_dir_all(folder),
-    }
+async fn emptied(folder: &Path) -> std::io::Result<()> {
+    local_azure::scratch::remove(folder).await?;
+    std::fs::create_dir_all(folder)
 }

@@ -51,8 +51,8 @@ pub struct CloudSettings {
     pub media_accounts: Vec<(String, String)>,
     /// Where blobs live.
     pub keep: Keep,
-    /// Where Media Services keep their accounts; in memory if nowhere. The jobs that are found there wait for
-    /// [`MediaServices::resume`].
+    /// Where Media Services keep their accounts; in memory if nowhere. The jobs that are found there, and the
+    /// events of all, wait for [`MediaServices::resume`].
     pub media_folder: Option<PathBuf>,
     /// How long copies take.
     pub copy_pace: CopyPace,

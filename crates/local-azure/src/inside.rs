@@ -9,6 +9,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use url::Url;
+use uuid::Uuid;
 
 /// Something a platform service has to tell its subscribers.
 #[derive(Clone, Debug)]
@@ -23,6 +24,18 @@ pub struct PlatformEvent {
     pub data_version: &'static str,
     /// The event's `data`.
     pub data: serde_json::Value,
+    /// Of an event that may be told again, and is the same event then. Event Grid gives one to all others.
+    pub occurrence: Option<Occurrence>,
+}
+
+/// What tells an event from all others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Occurrence {
+    /// The event's `id`.
+    pub id: Uuid,
+    /// The event's `eventTime`.
+    #[serde(with = "time::serde::rfc3339")]
+    pub time: OffsetDateTime,
 }
 
 /// Where platform events go.

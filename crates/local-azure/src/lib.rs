@@ -14,6 +14,7 @@ pub mod ids;
 pub mod inside;
 pub mod key_vault;
 pub mod media_services;
+pub mod scratch;
 pub mod serve;
 pub mod storage_management;
 pub mod tls;

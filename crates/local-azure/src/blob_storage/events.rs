@@ -93,6 +93,7 @@ impl Storage {
             event_type,
             data_version: if self.is_hierarchical(account) { HIERARCHICAL_VERSION } else { "" },
             data,
+            occurrence: None,
         });
     }
 }

@@ -49,7 +49,7 @@ use self::subscription::plan::Plan;
 use self::subscription::{Consent, Subscription};
 use self::topic::{Access, Topic};
 use crate::arm::{ArmError, resource_id};
-use crate::inside::{BlobFiles, EventSink, PlatformEvent, Receipt};
+use crate::inside::{BlobFiles, EventSink, Occurrence, PlatformEvent, Receipt};
 
 /// Documented: characters of an event subscription's name.
 const SUBSCRIPTION_NAME_CHARS: std::ops::RangeInclusive<usize> = 3..=64;
@@ -262,7 +262,9 @@ impl EventGrid {
         let Some(topic) = self.0.topics.by_id(&event.topic) else { return };
         let settings = self.settings();
         let now = settings.clock.now();
-        let event = event_grid_schema::from_platform(event, &topic.id, settings.ids.guid(), now);
+        let new = || Occurrence { id: settings.ids.guid(), time: now };
+        let occurrence = event.occurrence.unwrap_or_else(new);
+        let event = event_grid_schema::from_platform(event, &topic.id, occurrence, now);
         topic.receive(&[Arc::new(event)], receipt, now);
     }
 

@@ -108,6 +108,7 @@ impl KeyVault {
                 "NBF": version.not_before,
                 "EXP": version.expires,
             }),
+            occurrence: None,
         });
         Ok(version)
     }

@@ -9,7 +9,7 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::assets::Asset;
-use super::jobs::{self, Job, JobEvent, JobKey, Queue};
+use super::jobs::{self, Farewell, Job, JobEvent, JobId, JobKey, Queue};
 use super::keeping::{Changes, Document, Folder, Keeping, Kept, Records, Settled, Unraised, UnusableFolder};
 use super::publication::Publication;
 use super::settings::{Encoder, RegionSettings, Settings, StreamingSettings};
@@ -19,7 +19,7 @@ use crate::clock::Clock;
 use crate::faults::Faults;
 use crate::ids::Ids;
 use crate::inside::BlobLinks;
-use crate::inside::{BlobFiles, EventSink, PlatformEvent, Receipt};
+use crate::inside::{BlobFiles, EventSink, Occurrence, PlatformEvent, Receipt};
 
 /// One region's account.
 pub(super) struct Account {
@@ -53,10 +53,15 @@ pub(super) struct Holdings {
     pub assets: Records<String, Asset>,
     pub transforms: Records<String, Transform>,
     pub jobs: Records<JobKey, Job>,
+    /// Of removed jobs, by their numbers.
+    pub farewells: Records<u64, Farewell>,
     pub queue: Queue,
     pub publication: Publication,
     /// Events that wait until their jobs are written.
     pub unraised: Vec<Unraised>,
+    /// Until a kept account is resumed, when events wait in their outboxes: jobs with lower numbers are an earlier
+    /// process's.
+    pub left_below: Option<u64>,
 }
 
 /// An account for each region, with what earlier processes kept of it, and the files that could not be read.
@@ -98,9 +103,11 @@ impl Holdings {
             assets: Records::new("assets"),
             transforms: Records::new("transforms"),
             jobs: Records::new("jobs"),
+            farewells: Records::new("farewells"),
             queue: Queue::default(),
             publication: Publication::new(now),
             unraised: Vec::new(),
+            left_below: None,
         }
     }
 
@@ -109,6 +116,7 @@ impl Holdings {
         let changes = Arc::new(Changes::new());
         self.records().try_for_each(|records| records.keep(&folder, &changes, set_aside))?;
         jobs::hold(self);
+        self.publication.stop_unknown_endpoints();
         Ok(Keeping { folder, changes })
     }
 
@@ -117,19 +125,31 @@ impl Holdings {
         self.records().flat_map(Kept::take_changed).collect()
     }
 
-    /// Takes settled events off the outboxes of their jobs, as far as those are still there.
+    /// Takes settled events off the outboxes of their jobs, whether those are still there or not.
     pub fn forget_settled(&mut self, settled: &[Settled]) {
         for place in settled {
-            if self.jobs.get(&place.key).is_some_and(|job| job.number == place.job)
-                && let Some(job) = self.jobs.get_mut(&place.key)
-            {
-                job.custody.outbox.forget(place.event);
+            match self.job_mut(&place.job) {
+                Some(job) => job.custody.outbox.forget(place.event),
+                None => jobs::forget_settled(&mut self.farewells, place),
             }
         }
     }
 
+    /// That very job, if it is still there.
+    pub fn job(&self, id: &JobId) -> Option<&Job> {
+        self.jobs.get(&id.key).filter(|job| job.number == id.number)
+    }
+
+    /// The same, to be changed.
+    pub fn job_mut(&mut self, id: &JobId) -> Option<&mut Job> {
+        self.job(id)?;
+        self.jobs.get_mut(&id.key)
+    }
+
+    /// In the order in which they are written: a farewell before a job that takes the place of the one that has gone.
     fn records(&mut self) -> impl Iterator<Item = &mut dyn Kept> {
-        let own: [&mut dyn Kept; 3] = [&mut self.assets, &mut self.transforms, &mut self.jobs];
+        let own: [&mut dyn Kept; 4] =
+            [&mut self.assets, &mut self.transforms, &mut self.farewells, &mut self.jobs];
         own.into_iter().chain(self.publication.records())
     }
 }
@@ -174,13 +194,20 @@ impl Account {
     }
 
     /// Tells the account's subscribers something about a job.
-    pub fn raise(&self, subject: String, event: JobEvent, receipt: Option<Receipt>) {
+    pub fn raise(
+        &self,
+        subject: String,
+        event: JobEvent,
+        occurrence: Option<Occurrence>,
+        receipt: Option<Receipt>,
+    ) {
         let event = PlatformEvent {
             topic: self.id.clone(),
             subject,
             event_type: event.event_type.name(),
             data_version: jobs::DATA_VERSION,
             data: event.data,
+            occurrence,
         };
         match receipt {
             Some(receipt) => self.environment.events.raise_with_receipt(event, receipt),

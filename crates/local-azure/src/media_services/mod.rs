@@ -71,7 +71,7 @@ impl MediaServices {
     /// tokio runtime.
     ///
     /// # Errors
-    /// When the folder to keep the accounts in cannot be used. A single document that cannot be read is set aside.
+    /// When the folder to keep the accounts in cannot be used. A file there that is no document is set aside.
     pub fn new(settings: Settings) -> Result<Self, UnusableFolder> {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let (writers, stop_writers) = (TaskTracker::new(), CancellationToken::new());
@@ -98,7 +98,8 @@ impl MediaServices {
     }
 
     /// Goes on with the jobs that an earlier process left, and raises the events that it may not have delivered. Until
-    /// then those jobs wait: whoever is to hear of them has to be subscribed first.
+    /// then those jobs wait, and so do the events of new ones: whoever is to hear of them has to be subscribed first. It
+    /// is for accounts that are kept; those in memory have nothing to go on with, and raise events at once.
     pub async fn resume(&self) {
         for account in self.accounts() {
             jobs::resume(account).await;

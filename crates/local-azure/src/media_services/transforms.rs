@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::account::Account;
 use super::answer::{Answer, Call, Incoming, answer, answer_empty, conflict, given};
-use super::jobs::{JobKey, OnError, Priority};
+use super::jobs::{self, JobKey, OnError, Priority};
 use super::listing::{Listed, Listing, Property};
 use super::presets::PresetText;
 use super::resource::{Envelope, Times, check_name, folded, quota_exceeded, timestamp};
@@ -104,7 +104,9 @@ pub(super) fn delete(account: &Account, name: &str) -> Answer {
     if holdings.jobs.iter().any(|(job, record)| own(job) && !record.state.is_final()) {
         return Err(conflict("The transform has jobs that have not ended. Cancel them first.").into());
     }
-    holdings.jobs.retain(|job, _| !own(job));
+    for job in holdings.jobs.keys().filter(|job| own(job)).cloned().collect::<Vec<_>>() {
+        jobs::remove(&mut holdings, &job);
+    }
     let removed = holdings.transforms.remove(&key);
     answer_empty(if removed.is_some() { StatusCode::OK } else { StatusCode::NO_CONTENT })
 }

@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 use time::OffsetDateTime;
-use uuid::Uuid;
 
 use super::problem::Problem;
 use super::reading::{self, Shape, optional, required};
 use crate::event_grid::event::{Envelope, Event, EventGridText, to_bytes};
 use crate::event_grid::{InputSchema, timestamp};
-use crate::inside::PlatformEvent;
+use crate::inside::{Occurrence, PlatformEvent};
 
 const SCHEMA: InputSchema = InputSchema::EventGridSchema;
 /// The only version of the envelope there is.
@@ -50,17 +49,22 @@ fn read_one(event: &RawValue, topic: &Arc<str>, now: OffsetDateTime) -> Result<E
     Ok(stamp(envelope, &event_time, members.get("data").copied(), now))
 }
 
-/// An event the platform raises: identity and time are Event Grid's to give.
-pub(crate) fn from_platform(raised: PlatformEvent, topic: &Arc<str>, id: Uuid, now: OffsetDateTime) -> Event {
+/// An event the platform raises.
+pub(crate) fn from_platform(
+    raised: PlatformEvent,
+    topic: &Arc<str>,
+    occurrence: Occurrence,
+    now: OffsetDateTime,
+) -> Event {
     let envelope = Envelope {
-        id: id.to_string(),
+        id: occurrence.id.to_string(),
         source: Arc::clone(topic),
         subject: raised.subject,
         event_type: raised.event_type.to_owned(),
         data_version: raised.data_version.to_owned(),
     };
     let data = serde_json::value::to_raw_value(&raised.data).expect("a JSON value always serializes");
-    stamp(envelope, &timestamp::ticks(now), Some(&data), now)
+    stamp(envelope, &timestamp::ticks(occurrence.time), Some(&data), now)
 }
 
 fn stamp(envelope: Envelope, event_time: &str, data: Option<&RawValue>, now: OffsetDateTime) -> Event {
@@ -81,6 +85,7 @@ fn stamp(envelope: Envelope, event_time: &str, data: Option<&RawValue>, now: Off
 mod tests {
     use serde_json::{Value, json};
     use time::macros::datetime;
+    use uuid::Uuid;
 
     use super::*;
 
@@ -113,8 +118,10 @@ mod tests {
             event_type: "Microsoft.Storage.BlobCreated",
             data_version: "",
             data: json!({"api": "PutBlob"}),
+            occurrence: None,
         };
-        let event = from_platform(raised, &"/storage/A".into(), Uuid::nil(), NOW);
+        let occurrence = Occurrence { id: Uuid::nil(), time: NOW };
+        let event = from_platform(raised, &"/storage/A".into(), occurrence, NOW);
         assert_eq!(
             text(&event),
             json!({"id": "00000000-0000-0000-0000-000000000000", "topic": "/storage/A", "subject": "/blobs/b",

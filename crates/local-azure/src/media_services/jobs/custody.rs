@@ -6,7 +6,7 @@ use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use super::events::JobEvent;
-use crate::inside::BlobPlace;
+use crate::inside::{BlobPlace, Occurrence};
 
 /// Who works on a job is expected to report within this time: twice what may pass between two reports of an encoder.
 const LEASE: Duration = Duration::seconds(60);
@@ -41,20 +41,14 @@ pub(crate) struct Lease {
 pub(crate) struct Outbox {
     posted: u64,
     events: Vec<Posted>,
-    /// Left by an earlier process: nobody may have subscribed yet.
-    #[serde(skip, default = "is_held")]
-    pub is_held: bool,
 }
 
-/// What is read was left by another process.
-fn is_held() -> bool {
-    true
-}
-
+/// An event in an outbox.
 #[derive(Clone, Serialize, Deserialize)]
-struct Posted {
-    number: u64,
-    event: JobEvent,
+pub(crate) struct Posted {
+    pub number: u64,
+    pub occurrence: Occurrence,
+    pub event: JobEvent,
 }
 
 impl Custody {
@@ -71,6 +65,11 @@ impl Custody {
         }
     }
 
+    /// Whether this process works on the job.
+    pub fn is_of(&self, process: Uuid) -> bool {
+        self.lease.as_ref().is_some_and(|lease| lease.owner == process)
+    }
+
     /// The owner lets go of the job before it has ended: it was not the job's fault.
     pub fn release(&mut self) {
         if self.lease.take().is_some() {
@@ -81,10 +80,10 @@ impl Custody {
 
 impl Outbox {
     /// Keeps an event until it is settled, and returns its number.
-    pub fn post(&mut self, event: &JobEvent) -> u64 {
+    pub fn post(&mut self, event: &JobEvent, occurrence: Occurrence) -> u64 {
         let number = self.posted;
         self.posted += 1;
-        self.events.push(Posted { number, event: event.clone() });
+        self.events.push(Posted { number, occurrence, event: event.clone() });
         number
     }
 
@@ -93,8 +92,13 @@ impl Outbox {
         self.events.retain(|posted| posted.number != number);
     }
 
-    /// All events that are not settled, with their numbers.
-    pub fn events(&self) -> impl Iterator<Item = (u64, &JobEvent)> {
-        self.events.iter().map(|posted| (posted.number, &posted.event))
+    /// Whether all events are settled.
+    pub fn is_empty(&self) -> bool {
+        self.events.is_empty()
+    }
+
+    /// All events that are not settled.
+    pub fn events(&self) -> &[Posted] {
+        &self.events
     }
 }

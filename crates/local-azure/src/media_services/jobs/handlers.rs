@@ -7,6 +7,7 @@ use std::sync::Arc;
 use http::StatusCode;
 use serde::Serialize;
 
+use super::farewell;
 use super::queue::{self, QUEUED_MAX};
 use super::request::{JobChange, JobRequest};
 use super::{JOB_OUTPUT_ASSET, Job, JobError, JobInput, JobKey, JobOutput, JobState, Priority};
@@ -101,7 +102,7 @@ pub(crate) fn delete(account: &Account, transform: &str, name: &str) -> Answer {
             Err(conflict(format!("The job is {}. Cancel it first.", job.state.as_str())).into())
         }
         Some(_) => {
-            holdings.jobs.remove(&key);
+            farewell::remove(&mut holdings, &key);
             answer_empty(StatusCode::OK)
         }
     }
@@ -109,11 +110,13 @@ pub(crate) fn delete(account: &Account, transform: &str, name: &str) -> Answer {
 
 pub(crate) fn cancel(account: &Account, transform: &str, name: &str) -> Answer {
     let key = JobKey::new(transform, name);
-    let cancelling = queue::change(account, &key, |job, now, events| match job.ask_to_cancel(now, events) {
+    let id =
+        account.holdings().jobs.get(&key).map(|job| job.id(&key)).ok_or_else(|| absent(transform, name))?;
+    let cancelling = queue::change(account, &id, |job, now, events| match job.ask_to_cancel(now, events) {
         true => Ok(()),
         false => Err(conflict(format!("The job is already {}.", job.state.as_str()))),
     });
-    account.holdings().queue.forget(&key);
+    account.holdings().queue.forget(&id);
     cancelling.ok_or_else(|| absent(transform, name))??;
     answer_empty(StatusCode::OK)
 }
@@ -142,7 +145,7 @@ fn store(account: &Account, transform: &str, name: &str, call: &Call) -> Answer 
     }
     let job = request.into_job(name, recipe, holdings.queue.next_number(), now);
     forget_oldest(&mut holdings);
-    holdings.queue.add(key.clone(), &job);
+    holdings.queue.add(job.id(&key), job.priority);
     let job = holdings.jobs.entry(key).or_insert(job);
     answer(StatusCode::CREATED, shown(account, job))
 }
@@ -153,7 +156,7 @@ fn forget_oldest(holdings: &mut Holdings) {
     }
     let ended = holdings.jobs.iter().filter(|(_, job)| job.state.is_final());
     if let Some(oldest) = ended.min_by_key(|(_, job)| job.ended).map(|(key, _)| key.clone()) {
-        holdings.jobs.remove(&oldest);
+        farewell::remove(holdings, &oldest);
     }
 }
 

@@ -3,6 +3,7 @@
 mod custody;
 mod error;
 mod events;
+mod farewell;
 mod fetch;
 mod handlers;
 mod input;
@@ -28,6 +29,7 @@ use super::resource::{Times, folded, timestamp};
 use custody::Custody;
 pub use error::{JobError, JobErrorCategory, JobErrorCode, JobErrorDetail, JobRetry};
 pub(super) use events::{DATA_VERSION, JobEvent};
+pub(super) use farewell::{Farewell, forget_settled, remove};
 pub(super) use fetch::{FetchedFile, SourceClip, Sources};
 pub(super) use handlers::{cancel, create, delete, get, list, update};
 pub(super) use input::JobInput;
@@ -76,6 +78,13 @@ pub(super) enum OnError {
 pub(super) struct JobKey {
     pub transform: String,
     pub job: String,
+}
+
+/// Tells a job from a later one of the same names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct JobId {
+    pub key: JobKey,
+    pub number: u64,
 }
 
 /// A job.
@@ -158,6 +167,13 @@ impl JobState {
 impl JobKey {
     pub fn new(transform: &str, job: &str) -> Self {
         Self { transform: folded(transform), job: folded(job) }
+    }
+}
+
+impl Job {
+    /// The id of the job under this key.
+    pub fn id(&self, key: &JobKey) -> JobId {
+        JobId { key: key.clone(), number: self.number }
     }
 }
 

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 
 use super::events::{self, JobEvent};
-use super::{Job, JobKey, Priority, run};
-use crate::media_services::account::{Account, Holdings};
+use super::{Job, JobId, JobKey, Priority, run};
+use crate::inside::Occurrence;
+use crate::media_services::account::Account;
 use crate::media_services::keeping::{Settled, Unraised};
 
 /// More waiting jobs are refused with 429: a caller that submits faster than that should hear of it.
@@ -38,14 +39,14 @@ impl Queue {
         self.numbered = self.numbered.max(number + 1);
     }
 
-    pub fn add(&mut self, key: JobKey, job: &Job) {
-        self.go_on_after(job.number);
-        self.waiting.insert((Reverse(job.priority), job.number, key));
+    pub fn add(&mut self, id: JobId, priority: Priority) {
+        self.go_on_after(id.number);
+        self.waiting.insert((Reverse(priority), id.number, id.key));
     }
 
     /// Drops a job that is not to run any more.
-    pub fn forget(&mut self, key: &JobKey) {
-        self.waiting.retain(|(_, _, waiting)| waiting != key);
+    pub fn forget(&mut self, id: &JobId) {
+        self.waiting.retain(|(_, number, _)| *number != id.number);
     }
 
     /// Changes a job's priority, and its place if it still waits.
@@ -53,64 +54,70 @@ impl Queue {
         let waits = self.waiting.remove(&(Reverse(job.priority), job.number, key.clone()));
         job.priority = priority;
         if waits {
-            self.add(key.clone(), job);
+            self.add(job.id(key), priority);
         }
     }
 
-    fn take(&mut self, jobs_at_once: usize) -> Option<JobKey> {
+    fn take(&mut self, jobs_at_once: usize) -> Option<JobId> {
         if self.running >= jobs_at_once {
             return None;
         }
-        let (_, _, key) = self.waiting.pop_first()?;
+        let (_, number, key) = self.waiting.pop_first()?;
         self.running += 1;
-        Some(key)
+        Some(JobId { key, number })
     }
 }
 
 /// Starts waiting jobs as long as there is room.
 pub(super) fn dispatch(account: &Arc<Account>) {
-    while let Some(key) = take(account) {
+    while let Some(id) = take(account) {
         let environment = &account.environment;
-        let running = run_and_make_room(account.clone(), key);
+        let running = run_and_make_room(account.clone(), id);
         environment.tasks.spawn(environment.stop.clone().run_until_cancelled_owned(running));
     }
 }
 
-fn take(account: &Account) -> Option<JobKey> {
+fn take(account: &Account) -> Option<JobId> {
     account.holdings().queue.take(account.settings.jobs_at_once)
 }
 
-async fn run_and_make_room(account: Arc<Account>, key: JobKey) {
-    run::run(&account, &key).await;
+async fn run_and_make_room(account: Arc<Account>, id: JobId) {
+    run::run(&account, &id).await;
     account.holdings().queue.running -= 1;
     dispatch(&account);
 }
 
-/// Changes a job and tells the account's subscribers, in the order of the changes: before anybody else can change the
-/// job, or, where the job is kept, as soon as it is written.
+/// Changes a job, if it is still that one, and tells the account's subscribers, in the order of the changes: before
+/// anybody else can change the job, or, where it is kept, as soon as it is written.
 pub(super) fn change<R>(
     account: &Account,
-    key: &JobKey,
+    id: &JobId,
     act: impl FnOnce(&mut Job, OffsetDateTime, &mut Vec<JobEvent>) -> R,
 ) -> Option<R> {
     let now = account.now();
     let mut holdings = account.holdings();
-    let Holdings { jobs, unraised, .. } = &mut *holdings;
-    let job = jobs.get_mut(key)?;
+    let job = holdings.job_mut(id)?;
     let mut events = Vec::new();
     let result = act(job, now, &mut events);
     let subject = events::subject(job);
     match account.keeping {
-        None => events.into_iter().for_each(|event| account.raise(subject.clone(), event, None)),
-        Some(_) => unraised.extend(events.into_iter().filter_map(|event| post(key, job, &subject, event))),
+        None => events.into_iter().for_each(|event| account.raise(subject.clone(), event, None, None)),
+        Some(_) => {
+            let new = || Occurrence { id: account.environment.ids.guid(), time: now };
+            let posted =
+                events.into_iter().map(|event| post(id, job, &subject, event, new)).collect::<Vec<_>>();
+            if holdings.left_below.is_none() {
+                holdings.unraised.extend(posted);
+            }
+        }
     }
     Some(result)
 }
 
-/// Puts an event into its job's outbox. `None` when it is not to be raised before the outbox as a whole is.
-fn post(key: &JobKey, job: &mut Job, subject: &str, event: JobEvent) -> Option<Unraised> {
-    let outbox = &mut job.custody.outbox;
-    let posted = event.is_kept().then(|| outbox.post(&event));
-    let posted = posted.map(|event| Settled { key: key.clone(), job: job.number, event });
-    (!outbox.is_held).then(|| Unraised { subject: subject.to_owned(), event, posted })
+/// Puts an event into its job's outbox.
+fn post(id: &JobId, job: &mut Job, subject: &str, event: JobEvent, new: impl Fn() -> Occurrence) -> Unraised {
+    let occurrence = event.is_kept().then(new);
+    let posted = occurrence.map(|occurrence| job.custody.outbox.post(&event, occurrence));
+    let posted = posted.map(|event| Settled { job: id.clone(), event });
+    Unraised { subject: subject.to_owned(), event, occurrence, posted }
 }

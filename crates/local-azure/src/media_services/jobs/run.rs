@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::queue::change;
 use super::upload::{container_of, discard, upload};
 use super::workspace::Workspace;
-use super::{Job, JobError, JobErrorCode, JobInput, JobKey, fetch};
+use super::{Job, JobError, JobErrorCode, JobId, JobInput, fetch};
 use crate::media_services::account::Account;
 use crate::media_services::ffmpeg::{Ffmpeg, Media};
 use crate::media_services::presets::PresetText;
@@ -20,7 +20,7 @@ use crate::media_services::settings::Encoder;
 
 /// What a job asks of the encoder, as it was when it got its place.
 struct Task {
-    key: JobKey,
+    id: JobId,
     input: JobInput,
     /// Asset and preset of each output.
     outputs: Vec<(String, PresetText)>,
@@ -30,24 +30,24 @@ struct Task {
 }
 
 /// Runs a waiting job until it has ended, one way or another.
-pub(super) async fn run(account: &Account, key: &JobKey) {
+pub(super) async fn run(account: &Account, id: &JobId) {
     let process = account.environment.process;
     let schedule =
-        |job: &mut Job, now, events: &mut _| job.schedule(process, now, events).then(|| Task::of(job, key));
-    let Some(task) = change(account, key, schedule).flatten() else { return };
+        |job: &mut Job, now, events: &mut _| job.schedule(process, now, events).then(|| Task::of(job, id));
+    let Some(task) = change(account, id, schedule).flatten() else { return };
     let bench = Bench::of(account);
     let work = AssertUnwindSafe(work(account, &task, &bench)).catch_unwind();
     // What nothing should be able to cause still has to end the job.
     if let Some(Err(_)) = task.stop.run_until_cancelled(work).await {
-        tracing::error!(transform = key.transform, job = key.job, "the encoder panicked");
+        tracing::error!(transform = id.key.transform, job = id.key.job, "the encoder panicked");
         let error = JobError::new(JobErrorCode::ServiceError, "The encoder failed.");
-        change(account, key, |job, now, events| job.fail(&error, now, events));
+        change(account, id, |job, now, events| job.fail(&error, now, events));
     }
-    discard(account, key).await;
+    discard(account, id).await;
     if let Bench::Ffmpeg(_, workspace) = &bench {
         workspace.remove().await;
     }
-    change(account, key, Job::end_canceling);
+    change(account, id, Job::end_canceling);
 }
 
 async fn work(account: &Account, task: &Task, bench: &Bench<'_>) {
@@ -56,16 +56,16 @@ async fn work(account: &Account, task: &Task, bench: &Bench<'_>) {
     bench.wait_for_place(account, task).await;
     let mut media = None;
     for &index in &task.order {
-        if !change(account, &task.key, |job, now, events| job.start_output(index, now, events))
+        if !change(account, &task.id, |job, now, events| job.start_output(index, now, events))
             .unwrap_or(false)
         {
             continue;
         }
         let outcome = make(account, task, bench, index, &mut media).await;
         if outcome.is_err() {
-            discard(account, &task.key).await;
+            discard(account, &task.id).await;
         }
-        change(account, &task.key, |job, now, events| job.end_output(index, outcome, now, events));
+        change(account, &task.id, |job, now, events| job.end_output(index, outcome, now, events));
     }
 }
 
@@ -80,7 +80,7 @@ async fn make(
     let (asset, preset) = &task.outputs[index];
     container_of(account, asset).await?;
     let report = |percent: u8| {
-        change(account, &task.key, |job, now, events| job.progress(index, percent, now, events));
+        change(account, &task.id, |job, now, events| job.progress(index, percent, now, events));
     };
     let files = match bench {
         Bench::Ffmpeg(ffmpeg, workspace) => {
@@ -96,7 +96,7 @@ async fn make(
             scripted.encode(&task.scripted_output(account, index), &report).await?
         }
     };
-    upload(account, &task.key, asset, files).await
+    upload(account, &task.id, asset, files).await
 }
 
 async fn fetch_media(
@@ -135,9 +135,9 @@ impl<'a> Bench<'a> {
 }
 
 impl Task {
-    fn of(job: &Job, key: &JobKey) -> Self {
+    fn of(job: &Job, id: &JobId) -> Self {
         Self {
-            key: key.clone(),
+            id: id.clone(),
             input: job.input.clone(),
             outputs: job.outputs.iter().map(|o| (o.asset.clone(), o.preset.clone())).collect(),
             order: job.order(),
@@ -148,8 +148,8 @@ impl Task {
     fn scripted_output<'a>(&'a self, account: &'a Account, index: usize) -> ScriptedOutput<'a> {
         ScriptedOutput {
             region: &account.settings.region,
-            transform: &self.key.transform,
-            job: &self.key.job,
+            transform: &self.id.key.transform,
+            job: &self.id.key.job,
             output: index,
         }
     }

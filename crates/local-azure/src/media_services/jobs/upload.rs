@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use bytes::Bytes;
 
 use super::queue::change;
-use super::{JobError, JobErrorCode, JobKey};
+use super::{JobError, JobErrorCode, JobId};
 use crate::inside::BlobFileError;
 use crate::inside::BlobPlace;
 use crate::media_services::account::Account;
@@ -28,8 +28,8 @@ pub(crate) enum Content {
 }
 
 /// Takes away what a job has written for an output that will not be finished.
-pub(super) async fn discard(account: &Account, key: &JobKey) {
-    let unfinished = account.holdings().jobs.get(key).map(|job| job.custody.unfinished.clone());
+pub(super) async fn discard(account: &Account, id: &JobId) {
+    let unfinished = account.holdings().job(id).map(|job| job.custody.unfinished.clone());
     let places = unfinished.unwrap_or_default();
     if places.is_empty() {
         return;
@@ -40,13 +40,13 @@ pub(super) async fn discard(account: &Account, key: &JobKey) {
             tracing::warn!(%error, "a partial output stays");
         }
     }
-    change(account, key, |job, _, _| job.custody.unfinished.clear());
+    change(account, id, |job, _, _| job.custody.unfinished.clear());
 }
 
 /// Writes files into an asset's container. Whoever takes up the job from here on knows which.
 pub(super) async fn upload(
     account: &Account,
-    key: &JobKey,
+    id: &JobId,
     asset: &str,
     files: Vec<OutputFile>,
 ) -> Result<(), JobError> {
@@ -54,7 +54,7 @@ pub(super) async fn upload(
     let blobs = &account.environment.blobs;
     for OutputFile { name, content, content_type } in files {
         let place = BlobPlace { account: storage.clone(), container: container.clone(), blob: name.clone() };
-        change(account, key, |job, _, _| job.custody.unfinished.push(place));
+        change(account, id, |job, _, _| job.custody.unfinished.push(place));
         if !account.is_written().await {
             let message = "The service's disk does not answer.";
             return Err(JobError::new(JobErrorCode::ServiceTransientError, message));

@@ -2,15 +2,11 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use uuid::Uuid;
 
 use super::{JobError, JobErrorCode};
-
-/// An encoder that was just killed may make one more file in a folder that is being removed.
-const REMOVALS_MAX: usize = 30;
-const REMOVE_AGAIN_AFTER: Duration = Duration::from_millis(100);
+use crate::scratch;
 
 /// A scratch folder that goes with the job. All names in it are given here.
 pub(crate) struct Workspace {
@@ -41,14 +37,9 @@ impl Workspace {
 
     /// Removes the folder and all in it.
     pub(super) async fn remove(&self) {
-        for _ in 0..REMOVALS_MAX {
-            match tokio::fs::remove_dir_all(&self.folder).await {
-                Ok(()) => return,
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
-                Err(_) => tokio::time::sleep(REMOVE_AGAIN_AFTER).await,
-            }
+        if let Err(error) = scratch::remove(&self.folder).await {
+            tracing::warn!(%error, "a scratch folder could not be removed");
         }
-        tracing::warn!("a scratch folder could not be removed");
     }
 }
 

@@ -29,7 +29,8 @@ impl Folder {
         Self(path)
     }
 
-    /// All documents of a kind, whose folder is made if it is not there. The files that are set aside are named.
+    /// All documents of a kind, whose folder is made if it is not there. What is no document is set aside, and its files
+    /// are named. What the disk does not let us read may be a good one: nobody goes on without it.
     pub fn read<T: DeserializeOwned>(
         &self,
         kind: &str,
@@ -41,9 +42,10 @@ impl Folder {
         let mut documents = Vec::with_capacity(files.len());
         for file in files {
             match file.extension().and_then(|extension| extension.to_str()) {
-                Some(DOCUMENT) => match read(&file) {
-                    Ok(document) => documents.push(document),
-                    Err(problem) => set_aside.push(aside(&file, &problem)),
+                Some(DOCUMENT) => match fs::read(&file).map(|text| parse(&text)) {
+                    Ok(Ok(document)) => documents.push(document),
+                    Ok(Err(problem)) => set_aside.push(aside(&file, &problem)),
+                    Err(problem) => return Err(UnusableFolder { path: file, problem }),
                 },
                 // Its process ended while it wrote, and nobody was told that it had.
                 Some(UNFINISHED) => drop(fs::remove_file(&file)),
@@ -70,9 +72,8 @@ fn made_and_listed(folder: &Path) -> io::Result<Vec<PathBuf>> {
 }
 
 /// The problem is told without values, which may be secrets.
-fn read<T: DeserializeOwned>(file: &Path) -> Result<T, String> {
-    let text = fs::read(file).map_err(|error| error.to_string())?;
-    serde_json::from_slice(&text).map_err(|error| {
+fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, String> {
+    serde_json::from_slice(text).map_err(|error| {
         format!("{:?} error in line {}, column {}", error.classify(), error.line(), error.column())
     })
 }

@@ -21,11 +21,11 @@ pub(super) use writer::{Settled, Unraised, write};
 /// How long a request waits for the disk before it is answered that nobody knows.
 const WRITTEN_WAIT_MAX: Duration = Duration::from_secs(10);
 
-/// The folder that the accounts are kept in cannot be used.
+/// The folder that the accounts are kept in, or something in it, cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("{path} cannot be used: {problem}", path = path.display())]
 pub struct UnusableFolder {
-    /// The folder.
+    /// The folder, or the file.
     pub path: PathBuf,
     /// What the system says.
     pub problem: std::io::Error,
@@ -59,6 +59,11 @@ impl Changes {
 
     fn note(&self) {
         self.made.fetch_add(1, Ordering::Relaxed);
+        self.ring();
+    }
+
+    /// Has the writer look for changes and events.
+    pub fn ring(&self) {
         self.bell.notify_one();
     }
 
@@ -68,7 +73,7 @@ impl Changes {
 
     fn settle(&self, place: Settled) {
         self.settled().push(place);
-        self.bell.notify_one();
+        self.ring();
     }
 
     fn settled(&self) -> MutexGuard<'_, Vec<Settled>> {

@@ -19,6 +19,8 @@ pub(in crate::media_services) struct Records<K, V> {
     all: BTreeMap<K, V>,
     changed: BTreeSet<K>,
     changes: Option<Arc<Changes>>,
+    /// Whether documents of an earlier process could not be read.
+    is_incomplete: bool,
 }
 
 /// A document that is to be written, or removed when it has no content.
@@ -63,7 +65,12 @@ impl<K: Ord + Clone, V> Records<K, V> {
 
     /// Records some of which are there from the start. Those have no documents until they change.
     pub fn starting_with(kind: &'static str, all: BTreeMap<K, V>) -> Self {
-        Self { kind, all, changed: BTreeSet::new(), changes: None }
+        Self { kind, all, changed: BTreeSet::new(), changes: None, is_incomplete: false }
+    }
+
+    /// Whether documents of an earlier process could not be read: what they said, nobody knows.
+    pub fn is_incomplete(&self) -> bool {
+        self.is_incomplete
     }
 
     pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
@@ -130,7 +137,9 @@ where
         changes: &Arc<Changes>,
         set_aside: &mut Vec<PathBuf>,
     ) -> Result<(), UnusableFolder> {
+        let before = set_aside.len();
         let read = folder.read::<Read<K, V>>(self.kind, set_aside)?;
+        self.is_incomplete = set_aside.len() > before;
         self.all.extend(read.into_iter().map(|Read { key, record }| (key, record)));
         self.changes = Some(Arc::clone(changes));
         Ok(())

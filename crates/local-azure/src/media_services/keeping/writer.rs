@@ -6,9 +6,9 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::{Changes, Document, Folder, Keeping};
-use crate::inside::Receipt;
+use crate::inside::{Occurrence, Receipt};
 use crate::media_services::account::Account;
-use crate::media_services::jobs::{JobEvent, JobKey};
+use crate::media_services::jobs::{JobEvent, JobId};
 
 /// A disk that is full or gone is tried again: until then nothing that changes is told to anybody.
 const WRITE_AGAIN_AFTER: Duration = Duration::from_secs(1);
@@ -17,15 +17,15 @@ const WRITE_AGAIN_AFTER: Duration = Duration::from_secs(1);
 pub(in crate::media_services) struct Unraised {
     pub subject: String,
     pub event: JobEvent,
+    /// What it has in common with its repetition, if it is to be repeated.
+    pub occurrence: Option<Occurrence>,
     /// Its place in an outbox; what is in none is raised, and may be lost.
     pub posted: Option<Settled>,
 }
 
 /// The place of an event in a job's outbox.
 pub(in crate::media_services) struct Settled {
-    pub key: JobKey,
-    /// Tells the job from a later one of the same name.
-    pub job: u64,
+    pub job: JobId,
     pub event: u64,
 }
 
@@ -43,7 +43,7 @@ pub(in crate::media_services) async fn write(account: Arc<Account>, stop: Cancel
 }
 
 /// Whatever is written is what is true at that moment, so that changes that come quickly are written once. Documents are
-/// removed last: until then they hold the events that are raised.
+/// removed last: what a removed job has still to tell is in another one by then.
 async fn write_changes(account: &Account, keeping: &Keeping) {
     let settled = std::mem::take(&mut *keeping.changes.settled());
     let (made, changed, unraised) = {
@@ -54,8 +54,9 @@ async fn write_changes(account: &Account, keeping: &Keeping) {
     let (written, removed) =
         changed.into_iter().partition::<Vec<_>, _>(|document| document.content.is_some());
     write_all(&keeping.folder, written).await;
-    for Unraised { subject, event, posted } in unraised {
-        account.raise(subject, event, posted.map(|place| receipt(&keeping.changes, place)));
+    for Unraised { subject, event, occurrence, posted } in unraised {
+        let receipt = posted.map(|place| receipt(&keeping.changes, place));
+        account.raise(subject, event, occurrence, receipt);
     }
     write_all(&keeping.folder, removed).await;
     keeping.changes.written.send_replace(made);

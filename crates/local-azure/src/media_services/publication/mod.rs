@@ -73,6 +73,19 @@ impl Publication {
         ]
     }
 
+    /// Stops the endpoints if it cannot be read whether they ran: what was stopped is not to be open again.
+    pub fn stop_unknown_endpoints(&mut self) {
+        if !self.endpoints.is_incomplete() {
+            return;
+        }
+        for name in self.endpoints.keys().cloned().collect::<Vec<_>>() {
+            if let Some(endpoint) = self.endpoints.get_mut(&name) {
+                tracing::warn!(name, "a streaming endpoint is stopped: whether it ran cannot be read");
+                endpoint.is_running = false;
+            }
+        }
+    }
+
     /// Forgets what belongs to an asset: its filters and its locators, as the service does when the asset goes.
     pub fn forget_asset(&mut self, asset: &str) {
         self.asset_filters.retain(|(of, _), _| of != asset);

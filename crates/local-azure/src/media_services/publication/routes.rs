@@ -133,6 +133,17 @@ fn of(asset: Option<&str>) -> Owner<'_> {
 }
 
 impl Target<'_> {
+    /// Whether this is an act that changes nothing.
+    pub fn only_reads(&self) -> bool {
+        matches!(
+            self,
+            Self::ContentKeyPolicySecrets(_)
+                | Self::LocatorKeys(_)
+                | Self::LocatorPaths(_)
+                | Self::LocatorsOfAsset(_)
+        )
+    }
+
     /// The methods that it takes.
     pub fn allowed(&self) -> &'static str {
         match self {

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::Request;
 use local_azure::event_grid::DeliveryFault;
-use local_azure::inside::{EventSink as _, PlatformEvent};
+use local_azure::inside::{EventSink as _, Occurrence, PlatformEvent};
 use serde_json::{Value, json};
 
 use super::endpoint::{Delivered, Reply};
@@ -200,6 +200,7 @@ fn created() -> PlatformEvent {
         event_type: "Microsoft.Storage.BlobCreated",
         data_version: "",
         data: json!({"api": "PutBlob"}),
+        occurrence: None,
     }
 }
 
@@ -218,6 +219,24 @@ async fn a_platform_event_is_completed_and_delivered() {
     assert_eq!(event["eventTime"], "2026-03-04T09:00:00.0000000Z");
     assert!(event["id"].as_str().expect("an id").parse::<uuid::Uuid>().is_ok());
     assert_eq!(delivered[0].header("aeg-data-version"), "");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_is_told_again_is_the_same_event() {
+    let stage = Stage::new();
+    stage.subscribe(STORAGE, "to-app", to("app")).await.expect("a subscription");
+    let time = time::macros::datetime!(2026-03-04 08:00 UTC);
+    let occurrence = Some(Occurrence { id: uuid::Uuid::from_u128(7), time });
+    for _ in 0..2 {
+        stage.grid.raise(PlatformEvent { occurrence, ..created() });
+        stage.pass(Duration::from_secs(60)).await;
+    }
+    for delivered in stage.endpoints.notifications("app") {
+        let event = &delivered.body[0];
+        assert_eq!(event["id"], "00000000-0000-0000-0000-000000000007");
+        assert_eq!(event["eventTime"], "2026-03-04T08:00:00.0000000Z");
+    }
+    assert_eq!(stage.endpoints.ids("app").len(), 2);
 }
 
 #[tokio::test(start_paused = true)]

@@ -20,6 +20,7 @@ fn raise(stage: &Stage) -> Arc<AtomicBool> {
         event_type: "Microsoft.Storage.BlobCreated",
         data_version: "",
         data: json!({}),
+        occurrence: None,
     };
     stage.grid.raise_with_receipt(event, Receipt::new(move || told.store(true, Ordering::Relaxed)));
     settled

@@ -91,6 +91,7 @@ async fn a_system_topic_is_watched_by_its_resources_name() {
         event_type: "Microsoft.Storage.BlobCreated",
         data_version: "",
         data: json!({}),
+        occurrence: None,
     });
     let mut seen = stage.grid.watch("inbox01").expect("a topic");
     assert!(matches!(seen.next().await, Some(Watched::Event { .. })));

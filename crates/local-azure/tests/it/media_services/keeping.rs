@@ -21,6 +21,7 @@ pub const J: &str = "transforms/t/jobs/j";
 /// A world whose accounts outlive their process, with what jobs need.
 pub async fn kept_with(script_of: impl Fn(&ScriptedOutput<'_>) -> Script + Send + Sync + 'static) -> World {
     let world = World::scripted_with(&Options { is_kept: true, ..Options::default() }, script_of);
+    world.service().resume().await;
     world.ready().await;
     world
 }
@@ -163,6 +164,42 @@ async fn a_document_that_cannot_be_read_is_set_aside_and_the_others_are_there() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_document_that_the_disk_does_not_give_stops_the_start_and_stays() {
+    let mut world = kept().await;
+    let unreadable = documents(&world, "transforms").remove(0);
+    world.drop_service();
+    pass(1).await;
+    let hidden = world.kept().join("hidden");
+    std::fs::rename(&unreadable, &hidden).unwrap();
+    std::fs::create_dir(&unreadable).unwrap();
+    let problem = world.try_to_start().unwrap_err();
+    assert_eq!(problem.path, unreadable);
+    std::fs::remove_dir(&unreadable).unwrap();
+    std::fs::rename(&hidden, &unreadable).unwrap();
+    world.start();
+    assert_eq!(world.get("transforms/t").await.0, StatusCode::OK);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_whose_document_cannot_be_read_is_stopped() {
+    let mut world = kept().await;
+    let resource_state = async |world: &World| {
+        let (_, endpoint) = world.get("streamingEndpoints/default").await;
+        endpoint["properties"]["resourceState"].clone()
+    };
+    assert_eq!(world.post("streamingEndpoints/default/stop", Value::Null).await.0, StatusCode::OK);
+    std::fs::write(documents(&world, "endpoints").remove(0), r#"{"key":"def"#).unwrap();
+    for _ in 0..2 {
+        world.restart().await;
+        assert_eq!(resource_state(&world).await, "Stopped");
+        pass(1).await;
+    }
+    world.post("streamingEndpoints/default/start", Value::Null).await;
+    world.restart().await;
+    assert_eq!(resource_state(&world).await, "Running");
+}
+
+#[tokio::test(start_paused = true)]
 async fn events_that_were_not_settled_are_raised_again_once_somebody_can_hear_them() {
     let mut world = kept().await;
     world.events.is_owed.store(true, Ordering::Relaxed);
@@ -180,11 +217,36 @@ async fn events_that_were_not_settled_are_raised_again_once_somebody_can_hear_th
     pass(1).await;
     let again = world.events.take();
     let kept = first.iter().filter(|event| event.event_type != "Microsoft.Media.JobOutputProgress");
-    let described = |event: &PlatformEvent| (event.subject.clone(), event.event_type, event.data.clone());
+    let described = |event: &PlatformEvent| {
+        let occurrence = event.occurrence.unwrap();
+        (occurrence.id, occurrence.time, event.subject.clone(), event.event_type, event.data.clone())
+    };
     assert_eq!(again.iter().map(described).collect::<Vec<_>>(), kept.map(described).collect::<Vec<_>>());
     world.restart().await;
     pass(1).await;
     assert_eq!(told(&world.events.take()), [""; 0], "settled events are over");
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_of_new_jobs_wait_too_until_somebody_can_hear_them() {
+    let mut world = kept().await;
+    world.drop_service();
+    pass(1).await;
+    world.start();
+    world.put(J, job_body()).await;
+    pass(60).await;
+    assert_eq!(world.state(J).await, "Finished", "the job itself does not wait");
+    assert_eq!(told(&world.events.take()), [""; 0], "nobody is subscribed yet");
+    world.service().resume().await;
+    pass(1).await;
+    let [output, job] = ["JobOutput", "Job"]
+        .map(|of| ["Scheduled", "Processing", "Finished"].map(|state| format!("{of}{state}")));
+    let in_order = output.iter().zip(&job).flat_map(|(output, job)| [output, job]).collect::<Vec<_>>();
+    assert_eq!(told(&world.events.take()), in_order);
+    world.service().resume().await;
+    world.restart().await;
+    pass(1).await;
+    assert_eq!(told(&world.events.take()), [""; 0], "they are told once");
 }
 
 #[tokio::test(start_paused = true)]
@@ -225,6 +287,56 @@ async fn a_receipt_for_a_job_that_is_gone_is_none_for_a_later_one_of_its_name() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_removed_job_did_not_tell_is_told_after_a_kill() {
+    for removed in [J, "transforms/t"] {
+        let mut world = kept().await;
+        world.events.is_owed.store(true, Ordering::Relaxed);
+        world.put(J, job_body()).await;
+        pass(60).await;
+        assert_eq!(world.delete(removed).await, StatusCode::OK);
+        assert_eq!(world.get(J).await.0, StatusCode::NOT_FOUND);
+        world.events.take();
+        world.events.is_owed.store(false, Ordering::Relaxed);
+        world.restart().await;
+        pass(1).await;
+        assert_eq!(told(&world.events.take()).last(), Some(&"JobFinished"), "{removed}");
+        assert_eq!(world.get(J).await.0, StatusCode::NOT_FOUND);
+        assert_eq!((documents(&world, "jobs").len(), documents(&world, "farewells").len()), (0, 0));
+        world.restart().await;
+        pass(1).await;
+        assert_eq!(told(&world.events.take()), [""; 0], "settled events are over");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_removed_job_is_not_begun_again_when_its_document_outlives_it() {
+    let mut world = kept().await;
+    world.put(J, job_body()).await;
+    pass(5).await;
+    let (jobs, moved) = (world.kept().join("amswest/jobs"), world.kept().join("moved"));
+    std::fs::rename(&jobs, &moved).unwrap();
+    let processing = documents_in(&moved).remove(0);
+    let document = std::fs::read(&processing).unwrap();
+    world.post(&format!("{J}/cancelJob"), Value::Null).await;
+    assert_eq!(world.state(J).await, "Canceled");
+    assert_eq!(world.delete(J).await, StatusCode::INTERNAL_SERVER_ERROR, "not on disk yet");
+    world.events.is_owed.store(true, Ordering::Relaxed);
+    std::fs::rename(&moved, &jobs).unwrap();
+    pass(2).await;
+    assert!(told(&world.events.take()).contains(&"JobCanceled"));
+    world.drop_service();
+    pass(1).await;
+    std::fs::write(jobs.join(processing.file_name().unwrap()), document).unwrap();
+    world.start();
+    world.service().resume().await;
+    pass(60).await;
+    let events = world.events.take();
+    assert_eq!(told(&events), ["JobOutputCanceling", "JobCanceling", "JobOutputCanceled", "JobCanceled"]);
+    assert_eq!(world.get(J).await.0, StatusCode::NOT_FOUND);
+    assert_eq!(documents(&world, "jobs").len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_cannot_be_written_is_not_promised_and_is_written_later() {
     let mut world = kept().await;
     let folder = world.kept().join("amswest/assets");
@@ -240,6 +352,34 @@ async fn what_cannot_be_written_is_not_promised_and_is_written_later() {
     assert_eq!(world.put("assets/new", json!({})).await.0, StatusCode::OK);
     world.restart().await;
     assert_eq!(world.get("assets/new").await.0, StatusCode::OK);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_only_asks_does_not_wait_for_what_others_change() {
+    let world = kept().await;
+    let option = json!({
+        "configuration": {"@odata.type": "#Microsoft.Media.ContentKeyPolicyClearKeyConfiguration"},
+        "restriction": {"@odata.type": "#Microsoft.Media.ContentKeyPolicyOpenRestriction"},
+    });
+    let policy = json!({"properties": {"options": [option]}});
+    assert_eq!(world.put("contentKeyPolicies/k", policy).await.0, StatusCode::CREATED);
+    let locator = json!({"properties": {"assetName": "output", "streamingPolicyName": "Predefined_ClearStreamingOnly"}});
+    assert_eq!(world.put("streamingLocators/l", locator).await.0, StatusCode::CREATED);
+    let assets = world.kept().join("amswest/assets");
+    std::fs::rename(&assets, world.kept().join("moved")).unwrap();
+    assert_eq!(world.put("assets/new", json!({})).await.0, StatusCode::INTERNAL_SERVER_ERROR);
+    let asked = tokio::time::Instant::now();
+    let sas = json!({"permissions": "Read", "expiryTime": "2024-01-10T10:00:00Z"});
+    for (act, body) in [
+        ("assets/input/listContainerSas", sas),
+        ("assets/output/listStreamingLocators", Value::Null),
+        ("streamingLocators/l/listPaths", Value::Null),
+        ("streamingLocators/l/listContentKeys", Value::Null),
+        ("contentKeyPolicies/k/getPolicyPropertiesWithSecrets", Value::Null),
+    ] {
+        assert_eq!(world.post(act, body).await.0, StatusCode::OK, "{act}");
+    }
+    assert_eq!(asked.elapsed(), Duration::ZERO);
 }
 
 #[tokio::test]

@@ -18,6 +18,7 @@ use local_azure::inside::{BlobFile, BlobFileError, BlobFiles};
 use local_azure::inside::{BlobLinks, BlobPlace, ContainerPermission};
 use local_azure::media_services::{
     Encoder, MediaServices, RegionSettings, Script, Scripted, ScriptedOutput, Settings, StreamingSettings,
+    UnusableFolder,
 };
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -105,6 +106,11 @@ impl World {
 
     /// Starts the service, as a process does that finds what an earlier one kept.
     pub fn start(&mut self) {
+        self.try_to_start().unwrap();
+    }
+
+    /// The same, where it may not be possible.
+    pub fn try_to_start(&mut self) -> Result<(), UnusableFolder> {
         let options = &self.options;
         let region = |region: &str, account: &str, faults: &Faults| RegionSettings {
             region: region.to_owned(),
@@ -136,9 +142,9 @@ impl World {
             },
             folder: options.is_kept.then(|| self.kept()),
             strict_auth: options.strict_auth,
-        })
-        .unwrap();
+        })?;
         self.service = Some(service);
+        Ok(())
     }
 
     /// Where accounts are kept.
@@ -323,6 +329,8 @@ pub struct Storage {
     pub broken: Mutex<BTreeSet<String>>,
     /// Blobs whose writing never ends.
     pub stuck: Mutex<BTreeSet<String>>,
+    /// How long the removal of a blob takes.
+    pub removal: Mutex<Duration>,
 }
 
 impl Storage {
@@ -434,6 +442,8 @@ impl BlobFiles for Storage {
     }
 
     async fn remove(&self, account: &str, container: &str, blob: &str) -> Result<(), BlobFileError> {
+        let removal = *self.removal.lock().unwrap();
+        tokio::time::sleep(removal).await;
         let _ = std::fs::remove_file(self.path(account, container).join(blob));
         Ok(())
     }
