@@ -90,6 +90,9 @@ impl Arguments {
         if let Some(pace) = pace {
             self.pair("-readrate", pace);
         }
+        if part.delay_ms != 0 {
+            self.pair("-itsoffset", format_args!("{}ms", part.delay_ms));
+        }
         if let Some(start) = part.start {
             self.pair("-ss", seconds(start));
         }
