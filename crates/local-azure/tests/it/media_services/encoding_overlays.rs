@@ -190,3 +190,24 @@ async fn an_overlay_after_the_end_is_never_there() {
         assert!(loudness_db(&world, "out.mp4", 0.0, 4.0) < -80.0);
     }
 }
+
+#[tokio::test]
+async fn a_film_whose_sound_or_pictures_outlast_the_input_neither_cuts_nor_lengthens_it() {
+    let world = studio();
+    give_clip(&world, "film.mp4", FILM);
+    let outlasting =
+        "-f lavfi -i color=red:size=160x90:rate=30:duration=1 -f lavfi -i sine=duration=6 -pix_fmt yuv420p";
+    for (film, end) in
+        [(outlasting.to_owned(), GREEN), (outlasting.replace("30:duration=1", "30:duration=6"), RED)]
+    {
+        give_clip(&world, "inset.mp4", &film);
+        let overlay = codec("VideoOverlay", &json!({"inputLabel": "inset", "start": "PT1S"}));
+        let preset = overlaid(&json!([overlay]), &json!([video()]));
+        finished(&world, &encode_input(&world, preset, beside("inset", "inset.mp4")).await);
+        assert_eq!(frame_count(&world, "out.mp4"), 100);
+        for (seconds, wanted) in [(0.5, GREEN), (1.5, RED), (3.5, end)] {
+            let found = colour_at(&world, "out.mp4", seconds, (0.1, 0.1));
+            assert!(is_about(found, wanted), "{found:?} at {seconds} s");
+        }
+    }
+}

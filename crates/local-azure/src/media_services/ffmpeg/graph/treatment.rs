@@ -74,6 +74,10 @@ impl Graph {
             let _ = write!(over, "fade=t=in:st=0:d={}:alpha=1,", overlay.fade_in);
         }
         let ending = if overlay.outlasts { "shortest=1" } else { "eof_action=pass" };
+        if overlay.outlasts && !picture.track.part.is_still {
+            // The sound may be all that outlasts: nothing is seen of it once its pictures end.
+            over.push_str("tpad=stop=-1:color=black@0,");
+        }
         let (left, top) = (picture.left, picture.top);
         let _ = write!(self.text, "{over}setpts=PTS+{}/TB[o{number}];{under}null[u{number}];", overlay.start);
         let _ = write!(self.text, "[u{number}][o{number}]overlay=x={left}:y={top}:{ending}[l{number}];");
