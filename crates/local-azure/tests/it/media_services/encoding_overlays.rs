@@ -211,3 +211,23 @@ async fn a_film_whose_sound_or_pictures_outlast_the_input_neither_cuts_nor_lengt
         }
     }
 }
+
+#[tokio::test]
+async fn surround_stays_surround_under_the_sound_of_an_overlay() {
+    let world = studio();
+    let centre = "-f lavfi -i sine=duration=4 -filter_complex [1:a]pan=5.1|FC=c0[a] -map 0:v -map [a] -ar 48000 -c:a pcm_s16le -f mov";
+    give_clip(&world, "film.mp4", &FILM.replace(" -pix_fmt", &format!(" {centre} -pix_fmt")));
+    give_clip(&world, "voice.wav", "-f lavfi -i anullsrc=r=48000:cl=stereo -t 4");
+    let overlay = codec("AudioOverlay", &json!({"inputLabel": "voice"}));
+    let preset = overlaid(&json!([overlay]), &json!([codec("AacAudio", &json!({"channels": 6}))]));
+    finished(&world, &encode_input(&world, preset, beside("voice", "voice.wav")).await);
+    assert_eq!(tracks(&world, "out.mp4"), ["aac 6"]);
+    let made = world.storage.file("output", "out.mp4");
+    for (channel, is_loud) in [("FC", true), ("FL", false)] {
+        give_clip(&world, "one.wav", &format!("-i {} -af pan=mono|c0={channel}", made.display()));
+        let one = std::fs::read(world.storage.file("input", "one.wav")).unwrap();
+        world.storage.give("output", "one.wav", &one);
+        let loudness_db = loudness_db(&world, "one.wav", 0.5, 3.5);
+        assert!(if is_loud { loudness_db > -30.0 } else { loudness_db < -60.0 }, "{channel}: {loudness_db}");
+    }
+}
