@@ -231,3 +231,21 @@ async fn surround_stays_surround_under_the_sound_of_an_overlay() {
         assert!(if is_loud { loudness_db > -30.0 } else { loudness_db < -60.0 }, "{channel}: {loudness_db}");
     }
 }
+
+#[tokio::test]
+async fn an_overlay_larger_than_the_pictures_or_beyond_them_does_not_fit() {
+    let world = studio();
+    give_clip(&world, "film.mp4", FILM);
+    give_clip(&world, "logo.png", "-f lavfi -i color=red:size=32x18 -frames:v 1");
+    for (position, named) in [
+        (json!({"width": "1000%"}), "3200x1800"),
+        (json!({"left": "320"}), "320,0"),
+        (json!({"top": "100%"}), "0,180"),
+    ] {
+        let overlay = codec("VideoOverlay", &json!({"inputLabel": "logo", "position": position}));
+        let preset = overlaid(&json!([overlay]), &json!([video()]));
+        let (code, message) = failed(&world, &encode_input(&world, preset, beside("logo", "logo.png")).await);
+        assert_eq!(code, "ConfigurationUnsupported", "{message}");
+        assert!(message.contains(named), "{message}");
+    }
+}
