@@ -18,6 +18,9 @@ use crate::media_services::presets::{
 /// Frames per second where the input does not say: only to count frames in time.
 const FRAME_RATE: f64 = 30.0;
 
+/// A shorter fade is none: ffmpeg counts in microseconds, and takes 0 for not said, which is 25 frames.
+const FADE_S_MIN: f64 = 0.000_001;
+
 /// Everything that is done before encoding.
 #[derive(Debug, Default)]
 pub(crate) struct Treatment {
@@ -118,7 +121,8 @@ impl Treatment {
         }
         for (is_in, fade) in [(true, &filters.fade_in), (false, &filters.fade_out)] {
             if let Some(fade) = fade {
-                treatment.fades.push(planned_fade(is_in, fade, media)?);
+                let planned = planned_fade(is_in, fade, media)?;
+                treatment.fades.extend(Some(planned).filter(|fade| fade.duration >= FADE_S_MIN));
             }
         }
         Ok(treatment)
