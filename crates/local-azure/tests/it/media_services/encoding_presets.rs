@@ -205,3 +205,12 @@ async fn percentages_of_the_input_are_at_most_what_an_encoder_takes() {
         assert!(message.contains("19200x160"), "{message}");
     }
 }
+
+#[tokio::test]
+async fn the_largest_bitrate_has_the_longest_window() {
+    let world = studio();
+    give_clip(&world, "show.mp4", CLIP);
+    let layers = json!({"layers": [{"bitrate": 800_000_000, "bufferWindow": "PT100S", "height": "90"}]});
+    let codecs = json!([codec("H264Video", &layers)]);
+    assert_eq!(encoded(&world, standard(&codecs, "out.mp4")).await, ["out.mp4"]);
+}

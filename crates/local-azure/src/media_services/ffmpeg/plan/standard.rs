@@ -20,6 +20,8 @@ use crate::media_services::presets::{
 const BUFFER_WINDOW_S: f64 = 5.0;
 const CRF_H264: f64 = 23.0;
 const CRF_H265: f64 = 28.0;
+/// The largest buffer that ffmpeg takes.
+const BUFFER_BITS_MAX: u64 = i32::MAX as u64;
 
 /// Width and height, in pixels.
 type Size = (u32, u32);
@@ -179,7 +181,7 @@ fn rate(video: &H26xVideo, layer: &H26xLayer, codec: VideoCodec) -> Rate {
     let (target, max) = (layer.bitrate, layer.max_bitrate.unwrap_or(layer.bitrate));
     let window_s =
         layer.buffer_window.as_ref().map_or(BUFFER_WINDOW_S, |window| window.length().as_secs_f64());
-    let buffer = |bitrate: u64| (bitrate as f64 * window_s) as u64;
+    let buffer = |bitrate: u64| ((bitrate as f64 * window_s) as u64).min(BUFFER_BITS_MAX);
     let usual_crf = if codec == VideoCodec::H264 { CRF_H264 } else { CRF_H265 };
     match (video.rate_control_mode, layer.crf) {
         (Some(RateControlMode::Cbr), _) => Rate::Constant { target, buffer: buffer(target) },
