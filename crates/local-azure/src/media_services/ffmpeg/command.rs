@@ -1,4 +1,5 @@
-//! From a plan to the arguments of one ffmpeg run, which decodes each input once. Nothing here runs.
+//! From a plan to the arguments of one ffmpeg run, which decodes each of its inputs once: of the run that makes the
+//! files, or of that which makes the sound they share. Samples have their own. Nothing here runs.
 //!
 //! Nothing a caller wrote becomes an argument as it is: files have names of our own, numbers were read as numbers, and
 //! the few texts that remain (levels, frame rates, languages) were checked letter by letter.
@@ -89,6 +90,9 @@ impl Arguments {
         }
         if let Some(pace) = pace {
             self.pair("-readrate", pace);
+        }
+        if part.delay_ms != 0 {
+            self.pair("-itsoffset", format_args!("{}ms", part.delay_ms));
         }
         if let Some(start) = part.start {
             self.pair("-ss", seconds(start));

@@ -15,15 +15,13 @@ use crate::media_services::presets::Codec;
 const READ_TIME_MAX: std::time::Duration = std::time::Duration::from_secs(600);
 /// A key frame for each picture of a day; more is no ladder's rung.
 const KEY_FRAMES_MAX: usize = 100_000;
-/// How much of an input tells how far its key frames are apart.
-const DISTANCE_READ: &str = "%+60";
 
 /// What was found out.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Findings {
-    /// The times of all key frames, in seconds, where the pictures might be copied.
+    /// The times of all key frames, in seconds, where the pictures might be copied; decoding can begin at each.
     pub key_frames: Option<Vec<f64>>,
-    /// The longest time from one key frame to the next near the start, in seconds, where thumbnails are made.
+    /// The longest time from one key frame to the next or to the end, in seconds, where thumbnails are made.
     pub key_frame_distance: Option<f64>,
     /// What samples of the pictures took, for content-aware presets.
     pub content: Option<Content>,
@@ -40,7 +38,8 @@ pub(super) async fn gather(
     match preset {
         Preset::BuiltIn(preset) if preset.preset_name.is_plain_h264_ladder() => {
             if let Some(track) = copying_candidate(media) {
-                findings.key_frames = Some(key_frames(ffmpeg, track, None, scratch).await?);
+                let found = key_frames(ffmpeg, track, scratch).await?;
+                findings.key_frames = Some(found.times).filter(|_| found.are_closed);
             }
         }
         Preset::BuiltIn(preset) if preset.preset_name.is_content_aware() => {
@@ -48,9 +47,8 @@ pub(super) async fn gather(
         }
         Preset::Standard(preset) => {
             let is_image = |codec: &Codec| matches!(codec, Codec::JpgImage(_) | Codec::PngImage(_));
-            if let (true, Some(track)) = (preset.codecs.iter().all(is_image), media.video()) {
-                let times = key_frames(ffmpeg, track, Some(DISTANCE_READ), scratch).await?;
-                findings.key_frame_distance = times.windows(2).map(|pair| pair[1] - pair[0]).reduce(f64::max);
+            if preset.codecs.iter().all(is_image) {
+                findings.key_frame_distance = key_frame_distance(ffmpeg, media, scratch).await?;
             }
         }
         _ => {}
@@ -58,32 +56,56 @@ pub(super) async fn gather(
     Ok(findings)
 }
 
-/// The times of a track's key frames.
+/// The longest time from one key frame to the next or to the end; nothing where that is unknown.
+async fn key_frame_distance(
+    ffmpeg: &Ffmpeg,
+    media: &Timeline,
+    scratch: &Scratch<'_>,
+) -> Result<Option<f64>, JobError> {
+    let mut longest = None;
+    for track in media.segments.iter().filter_map(|segment| segment.video.as_ref()) {
+        let mut times = key_frames(ffmpeg, track, scratch).await?.times;
+        let Some(length) = track.found.length.filter(|_| times.len() < KEY_FRAMES_MAX) else {
+            return Ok(None);
+        };
+        times.push(length.as_secs_f64());
+        let distances = times.windows(2).map(|pair| pair[1] - pair[0]);
+        longest = distances.chain(longest).reduce(f64::max);
+    }
+    Ok(longest)
+}
+
+/// What a track's packets say of its key frames.
+struct KeyFrames {
+    /// In seconds.
+    times: Vec<f64>,
+    /// Whether no picture that is stored behind one is shown before it, and so may need what was before.
+    are_closed: bool,
+}
+
 async fn key_frames(
     ffmpeg: &Ffmpeg,
     track: &Track<Video>,
-    interval: Option<&str>,
     scratch: &Scratch<'_>,
-) -> Result<Vec<f64>, JobError> {
+) -> Result<KeyFrames, JobError> {
     let mut arguments = ["-v", "level+error", "-hide_banner"].map(OsString::from).to_vec();
     arguments.extend(reading_options());
-    if let Some(interval) = interval {
-        arguments.extend(["-read_intervals", interval].map(OsString::from));
-    }
     let stream = track.found.stream.to_string();
     let show = ["-select_streams", &stream, "-show_entries", "packet=pts_time,flags", "-of", "csv=p=0", "-i"];
     arguments.extend(show.map(OsString::from));
     arguments.push(file_url(&track.part.path));
-    let mut times = Vec::new();
+    let mut found = KeyFrames { times: Vec::new(), are_closed: true };
     let keep = |line: &str| {
         let (time, flags) = line.split_once(',').unwrap_or_default();
-        if let (true, Ok(time), true) = (flags.starts_with('K'), time.parse(), times.len() < KEY_FRAMES_MAX) {
-            times.push(time);
+        let Ok(time) = time.parse() else { return };
+        if flags.starts_with('K') && found.times.len() < KEY_FRAMES_MAX {
+            found.times.push(time);
         }
+        found.are_closed &= found.times.last().is_none_or(|&key_frame| key_frame <= time);
     };
     let ended = process::run(&ffmpeg.ffprobe, &arguments, READ_TIME_MAX, keep).await?;
     if ended.code != 0 {
         return Err(classify::failure(&ended, scratch.folder));
     }
-    Ok(times)
+    Ok(found)
 }

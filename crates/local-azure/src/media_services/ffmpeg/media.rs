@@ -53,6 +53,8 @@ pub(super) struct Part {
     pub upright: bool,
     /// Whether it is a picture, and no film.
     pub is_still: bool,
+    /// How long after the other files it begins, in milliseconds: ffmpeg has every file begin at 0.
+    pub delay_ms: i32,
 }
 
 impl Part {
@@ -109,7 +111,7 @@ async fn examine_file(
         let message = format!("The clip starts after the end of the input '{}'.", file.name);
         return Err(JobError::unsupported_configuration(message));
     }
-    let part = Part { path: file.path, start, end, upright: true, is_still: probed.is_still };
+    let part = Part { path: file.path, start, end, upright: true, is_still: probed.is_still, delay_ms: 0 };
     Ok(Examined { name: file.name, part, probed })
 }
 

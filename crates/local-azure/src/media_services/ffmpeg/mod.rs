@@ -1,5 +1,6 @@
-//! The encoder that really encodes: one run of ffmpeg per job output, which decodes once for all of its files.
-//! Not the job around it. Beside it, what cuts finished files into segments.
+//! The encoder that really encodes: for each job output one run of ffmpeg makes all of its files, decoding once. Sound
+//! that several of them share is encoded in a run before it, and content-aware presets first encode samples. Not the job
+//! around it. Beside it, what cuts finished files into segments.
 
 mod choice;
 mod classify;

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::probe::{file_url, reading_options};
+use super::probe::{self, file_url, reading_options};
 use super::{Ffmpeg, JobError, classify, process};
 
 /// Packaging copies: hours of media take seconds to minutes.
@@ -31,19 +31,26 @@ impl Ffmpeg {
         tracks: &[PackagedTrack],
         folder: &Path,
     ) -> Result<(), JobError> {
-        let arguments = arguments(files, tracks, folder);
+        let mut starts_s = Vec::with_capacity(files.len());
+        for file in files {
+            starts_s.push(probe::probe(&self.ffprobe, file, false).await?.start_s);
+        }
+        let arguments = arguments(files, &starts_s, tracks, folder);
         let ended = process::run(&self.ffmpeg, &arguments, PACKAGE_TIME_MAX, |_| ()).await?;
         if ended.code == 0 { Ok(()) } else { Err(classify::failure(&ended, folder)) }
     }
 }
 
 /// Nothing a caller wrote becomes an argument: paths and names are ours, tracks are numbers.
-fn arguments(files: &[PathBuf], tracks: &[PackagedTrack], folder: &Path) -> Vec<OsString> {
+fn arguments(files: &[PathBuf], starts_s: &[f64], tracks: &[PackagedTrack], folder: &Path) -> Vec<OsString> {
     let mut arguments = Vec::new();
     let mut words = |text: &str| arguments.extend(text.split(' ').map(OsString::from));
     words("-hide_banner -nostdin -nostats -loglevel level+error -y");
-    for file in files {
+    let first_s = starts_s.iter().copied().reduce(f64::min).unwrap_or_default();
+    for (file, start_s) in files.iter().zip(starts_s) {
         arguments.extend(reading_options());
+        // ffmpeg has every file begin at 0, also one whose only track begins later.
+        arguments.extend(["-itsoffset".into(), format!("{:.6}", start_s - first_s).into()]);
         arguments.extend(["-i".into(), file_url(file)]);
     }
     let mut words = |text: &str| arguments.extend(text.split(' ').map(OsString::from));

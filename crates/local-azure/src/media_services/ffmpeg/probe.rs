@@ -13,7 +13,7 @@ const PROBE_TIME_MAX: Duration = Duration::from_secs(60);
 /// A report is some KiB for each track.
 const REPORT_BYTES_MAX: usize = 1024 * 1024;
 /// What is reported: nothing of the texts that a file may carry at any length.
-const ENTRIES: &str = "format=format_name,duration,bit_rate,size:stream_tags=language,DURATION:stream_disposition=attached_pic:\
+const ENTRIES: &str = "format=format_name,start_time,duration,bit_rate,size:stream_tags=language,DURATION:stream_disposition=attached_pic:\
                        stream_side_data=rotation:stream=index,codec_type,codec_name,codec_tag_string,profile,level,\
                        width,height,sample_aspect_ratio,pix_fmt,field_order,avg_frame_rate,r_frame_rate,channels,sample_rate,bit_rate,\
                        duration";
@@ -29,6 +29,8 @@ pub(super) const PICTURE_FORMATS: &str = "bmp_pipe,gif,jpeg_pipe,png_pipe";
 pub(super) struct Probed {
     pub videos: Vec<Video>,
     pub audios: Vec<Audio>,
+    /// When the first track begins, in seconds.
+    pub start_s: f64,
     /// The container's length.
     pub length: Option<Duration>,
     /// The container's bits per second, all tracks together.

@@ -18,6 +18,7 @@ pub(super) struct Report {
 #[derive(Default, Deserialize)]
 struct Format {
     format_name: Option<String>,
+    start_time: Option<String>,
     duration: Option<String>,
     bit_rate: Option<String>,
     size: Option<String>,
@@ -78,6 +79,7 @@ impl Report {
                 .filter_map(Stream::video)
                 .collect(),
             audios: of("audio").filter_map(Stream::audio).collect(),
+            start_s: self.format.start_time.as_deref().and_then(|time| time.parse().ok()).unwrap_or_default(),
             length: self.format.duration.as_deref().and_then(seconds),
             bitrate: self.format.bit_rate.as_deref().and_then(|rate| rate.parse().ok()),
             bytes: self.format.size.as_deref().and_then(|size| size.parse().ok()),

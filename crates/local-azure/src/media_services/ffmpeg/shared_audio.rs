@@ -1,10 +1,12 @@
 //! Sound that several files of a plan have in common is encoded once, before the pictures, and then copied into each.
 //! Not which files have it in common: that is the plan's.
 
+use std::path::PathBuf;
+
 use super::command;
 use super::media::{Part, Track};
 use super::plan::{AudioCodec, AudioEncoding, Container, Copied, Plan, PlannedAudio, PlannedFile};
-use super::probe::Audio;
+use super::probe::{self, Audio};
 use super::timeline::Timeline;
 use super::{ENCODE_TIME_MAX, Ffmpeg, JobError, Scratch, classify, process};
 
@@ -36,11 +38,15 @@ pub(super) async fn share(
     if ended.code != 0 {
         return Err(classify::failure(&ended, scratch.folder));
     }
+    let mut tracks = Vec::with_capacity(shared.len());
+    for (number, encoding) in shared.iter().enumerate() {
+        tracks.push(made(ffmpeg, media, encoding, path(number)).await?);
+    }
     let files = plan.files.iter_mut();
     for audio in files.flat_map(|file| &mut file.audios) {
         let PlannedAudio::Encode(encoding) = audio else { continue };
         if let Some(number) = shared.iter().position(|own| own == encoding) {
-            let track = made(media, encoding, path(number));
+            let track = tracks[number].clone();
             *audio = PlannedAudio::Copy(Copied { track, instead_of: Some(encoding.bitrate) });
         }
     }
@@ -61,16 +67,23 @@ fn shared(plan: &Plan) -> Vec<AudioEncoding> {
     shared
 }
 
-/// What was made, as a track to copy.
-fn made(media: &Timeline, encoding: &AudioEncoding, path: std::path::PathBuf) -> Track<Audio> {
+/// What was made, as a track to copy. It may begin after the pictures, which is seen only in the file.
+async fn made(
+    ffmpeg: &Ffmpeg,
+    media: &Timeline,
+    encoding: &AudioEncoding,
+    path: PathBuf,
+) -> Result<Track<Audio>, JobError> {
+    let delay_s = probe::probe(&ffmpeg.ffprobe, &path, false).await?.start_s;
+    let delay_ms = (delay_s * 1000.0).round() as i32;
     let codec = match encoding.codec {
         AudioCodec::Aac => "aac",
         AudioCodec::Ac3 => "ac3",
     };
     let measured = media.sound_measured(encoding.sound);
     let language = media.sound(encoding.sound).and_then(|sound| sound.first()?.found.language.clone());
-    Track {
-        part: Part { path, start: None, end: None, upright: true, is_still: false },
+    Ok(Track {
+        part: Part { path, start: None, end: None, upright: true, is_still: false, delay_ms },
         found: Audio {
             stream: 0,
             codec: codec.to_owned(),
@@ -83,5 +96,5 @@ fn made(media: &Timeline, encoding: &AudioEncoding, path: std::path::PathBuf) ->
         },
         length: media.length(),
         measured,
-    }
+    })
 }

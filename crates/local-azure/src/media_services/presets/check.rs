@@ -20,7 +20,7 @@ const CRF: RangeInclusive<f64> = 0.0..=51.0;
 const B_FRAMES_MAX: u32 = 16;
 const REFERENCE_FRAMES_MAX: u32 = 16;
 /// Pixels of one side of a picture: the largest an encoder takes, 16K.
-const SIDE_MAX: u32 = 16_384;
+pub(in crate::media_services) const SIDE_MAX: u32 = 16_384;
 /// A sheet of more columns is wider than a JPEG, whose side has at most 65,535 pixels, even if they are tiny.
 const SPRITE_COLUMNS_MAX: u32 = 1_000;
 /// A ladder of more layers, or a preset of more codecs and formats, is a mistake.

@@ -13,6 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 pub(super) use built_in::{BuiltInPreset, Configurations, InterleaveOutput, PresetName};
+pub(super) use check::SIDE_MAX;
 pub(super) use filters::{
     Deinterlace, DeinterlaceMode, DeinterlaceParity, Fade, Filters, Overlay, Rectangle, Rotation,
     VideoOverlay, colour,

@@ -147,3 +147,11 @@ async fn the_presets_of_the_services_samples_copy_and_add_a_preview_with_the_sam
         assert_eq!(encoded(&world, built_in(preset)).await.len(), count, "{preset}");
     }
 }
+
+#[tokio::test]
+async fn groups_of_pictures_that_need_the_one_before_are_encoded() {
+    let world = studio();
+    give_clip(&world, "show.mp4", &format!("{FITTING} -x264-params open-gop=1:bframes=3:b-adapt=0"));
+    let names = encoded(&world, built_in("H264SingleBitrateSD")).await;
+    assert_eq!(copies(&world, &names, "show.mp4", "0:v"), [""; 0]);
+}

@@ -220,3 +220,13 @@ async fn copied_pictures_are_not_filtered() {
     assert_eq!(code, "ConfigurationUnsupported");
     assert!(message.contains("CopyVideo"), "{message}");
 }
+
+#[tokio::test]
+async fn a_fade_of_no_length_is_none() {
+    let world = studio();
+    give_clip(&world, "show.mp4", QUARTERS);
+    let fade = json!({"duration": "PT0S", "fadeColor": "Black"});
+    finished(&world, &encode(&world, filtered(json!({"fadeIn": fade, "fadeOut": fade}))).await);
+    assert!(is_about(colour_at(&world, "out.mp4", 0.0, (0.25, 0.25)), RED));
+    assert!(is_about(colour_at(&world, "out.mp4", 1.96, (0.25, 0.25)), RED));
+}

@@ -156,3 +156,15 @@ async fn a_few_thumbnails_of_a_long_input_come_soon() {
     assert_eq!(names.len(), 4);
     assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
 }
+
+#[tokio::test]
+async fn key_frames_are_not_enough_where_they_become_rare_later() {
+    let world = studio();
+    // A key frame each second of the first 61, and none after.
+    let rare = "-f lavfi -i color=black:size=160x90:rate=2:duration=100 -vf geq=lum='16+2*floor(T)':cb=128:cr=128 \
+        -pix_fmt yuv420p -preset ultrafast -g 9999 -sc_threshold 0 -force_key_frames expr:lt(t,61)*gte(t,n_forced)";
+    give_clip(&world, "show.mp4", rare);
+    let names = encoded(&world, images("Png", &json!({"start": "0%", "step": "20%"}), "{Index}.png")).await;
+    let found = names.iter().map(|name| second_of(colour_at(&world, name, 0.0, (0.5, 0.5))));
+    assert_eq!(found.collect::<Vec<_>>(), [0, 2, 4, 6, 8], "a tenth of the seconds they are at");
+}

@@ -190,3 +190,62 @@ async fn an_overlay_after_the_end_is_never_there() {
         assert!(loudness_db(&world, "out.mp4", 0.0, 4.0) < -80.0);
     }
 }
+
+#[tokio::test]
+async fn a_film_whose_sound_or_pictures_outlast_the_input_neither_cuts_nor_lengthens_it() {
+    let world = studio();
+    give_clip(&world, "film.mp4", FILM);
+    let outlasting =
+        "-f lavfi -i color=red:size=160x90:rate=30:duration=1 -f lavfi -i sine=duration=6 -pix_fmt yuv420p";
+    for (film, end) in
+        [(outlasting.to_owned(), GREEN), (outlasting.replace("30:duration=1", "30:duration=6"), RED)]
+    {
+        give_clip(&world, "inset.mp4", &film);
+        let overlay = codec("VideoOverlay", &json!({"inputLabel": "inset", "start": "PT1S"}));
+        let preset = overlaid(&json!([overlay]), &json!([video()]));
+        finished(&world, &encode_input(&world, preset, beside("inset", "inset.mp4")).await);
+        assert_eq!(frame_count(&world, "out.mp4"), 100);
+        for (seconds, wanted) in [(0.5, GREEN), (1.5, RED), (3.5, end)] {
+            let found = colour_at(&world, "out.mp4", seconds, (0.1, 0.1));
+            assert!(is_about(found, wanted), "{found:?} at {seconds} s");
+        }
+    }
+}
+
+#[tokio::test]
+async fn surround_stays_surround_under_the_sound_of_an_overlay() {
+    let world = studio();
+    let centre = "-f lavfi -i sine=duration=4 -filter_complex [1:a]pan=5.1|FC=c0[a] -map 0:v -map [a] -ar 48000 -c:a pcm_s16le -f mov";
+    give_clip(&world, "film.mp4", &FILM.replace(" -pix_fmt", &format!(" {centre} -pix_fmt")));
+    give_clip(&world, "voice.wav", "-f lavfi -i anullsrc=r=48000:cl=stereo -t 4");
+    let overlay = codec("AudioOverlay", &json!({"inputLabel": "voice"}));
+    let preset = overlaid(&json!([overlay]), &json!([codec("AacAudio", &json!({"channels": 6}))]));
+    finished(&world, &encode_input(&world, preset, beside("voice", "voice.wav")).await);
+    assert_eq!(tracks(&world, "out.mp4"), ["aac 6"]);
+    let made = world.storage.file("output", "out.mp4");
+    for (channel, is_loud) in [("FC", true), ("FL", false)] {
+        give_clip(&world, "one.wav", &format!("-i {} -af pan=mono|c0={channel}", made.display()));
+        let one = std::fs::read(world.storage.file("input", "one.wav")).unwrap();
+        world.storage.give("output", "one.wav", &one);
+        let loudness_db = loudness_db(&world, "one.wav", 0.5, 3.5);
+        assert!(if is_loud { loudness_db > -30.0 } else { loudness_db < -60.0 }, "{channel}: {loudness_db}");
+    }
+}
+
+#[tokio::test]
+async fn an_overlay_larger_than_the_pictures_or_beyond_them_does_not_fit() {
+    let world = studio();
+    give_clip(&world, "film.mp4", FILM);
+    give_clip(&world, "logo.png", "-f lavfi -i color=red:size=32x18 -frames:v 1");
+    for (position, named) in [
+        (json!({"width": "1000%"}), "3200x1800"),
+        (json!({"left": "320"}), "320,0"),
+        (json!({"top": "100%"}), "0,180"),
+    ] {
+        let overlay = codec("VideoOverlay", &json!({"inputLabel": "logo", "position": position}));
+        let preset = overlaid(&json!([overlay]), &json!([video()]));
+        let (code, message) = failed(&world, &encode_input(&world, preset, beside("logo", "logo.png")).await);
+        assert_eq!(code, "ConfigurationUnsupported", "{message}");
+        assert!(message.contains(named), "{message}");
+    }
+}

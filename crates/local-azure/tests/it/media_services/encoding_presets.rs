@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::studio::{
-    CLIP, clip, codec, duration_s, encode_input, encoded, finished, frame_count, give_clip, key_frames,
-    probe, standard, studio, text, tracks,
+    CLIP, clip, codec, duration_s, encode, encode_input, encoded, failed, finished, frame_count, give_clip,
+    key_frames, probe, standard, studio, text, tracks,
 };
 use super::world::built_in;
 
@@ -189,4 +189,28 @@ async fn tracks_are_copied_as_they_are() {
     assert_eq!(finished(&world, &job), ["show_copy.mp4"]);
     assert_eq!(tracks(&world, "show_copy.mp4"), ["h264 640x360", "aac 1"]);
     assert!((duration_s(&world, "show_copy.mp4") - 2.0).abs() < 0.2);
+}
+
+#[tokio::test]
+async fn percentages_of_the_input_are_at_most_what_an_encoder_takes() {
+    let world = studio();
+    give_clip(&world, "wide.mp4", "-f lavfi -i color=red:size=1920x16:rate=5:duration=1 -preset ultrafast");
+    let video = codec("H264Video", &json!({"layers": [{"bitrate": 300_000, "width": "1000%"}]}));
+    let image = codec("JpgImage", &json!({"start": "0%", "layers": [{"width": "1000%"}]}));
+    let mut images = standard(&json!([image]), "{Index}.jpg");
+    images["formats"][0]["@odata.type"] = json!("#Microsoft.Media.JpgFormat");
+    for preset in [standard(&json!([video]), "out.mp4"), images] {
+        let (code, message) = failed(&world, &encode(&world, preset).await);
+        assert_eq!(code, "ConfigurationUnsupported");
+        assert!(message.contains("19200x160"), "{message}");
+    }
+}
+
+#[tokio::test]
+async fn the_largest_bitrate_has_the_longest_window() {
+    let world = studio();
+    give_clip(&world, "show.mp4", CLIP);
+    let layers = json!({"layers": [{"bitrate": 800_000_000, "bufferWindow": "PT100S", "height": "90"}]});
+    let codecs = json!([codec("H264Video", &layers)]);
+    assert_eq!(encoded(&world, standard(&codecs, "out.mp4")).await, ["out.mp4"]);
 }

@@ -15,6 +15,7 @@ mod encoding_every_preset;
 mod encoding_failures;
 mod encoding_filters;
 mod encoding_images;
+mod encoding_late_sound;
 mod encoding_overlays;
 mod encoding_presets;
 mod encoding_tracks;

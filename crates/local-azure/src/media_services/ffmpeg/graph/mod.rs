@@ -45,7 +45,7 @@ impl Graph {
             Self { text: String::new(), scaled: Vec::new(), images_taken: 0, sounds_taken: vec![0; wanted] };
         let sources = graph.sources(media, plan.treatment.deinterlacing, videos > 0, wanted, inputs);
         let video = graph.treated_video(sources.video, &plan.treatment, inputs);
-        let sounds = graph.treated_sounds(sources.sounds, &plan.treatment, inputs);
+        let sounds = graph.treated_sounds(sources.sounds, media, &plan.treatment, inputs);
         graph.branch(&video, "split", "v", videos);
         for (number, (chain, count)) in scaled.into_iter().enumerate() {
             graph.branch(&format!("[v{number}]{chain},"), "split", &format!("e{number}_"), count);

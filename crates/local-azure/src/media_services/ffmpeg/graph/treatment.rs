@@ -6,6 +6,7 @@ use super::sources::turning;
 use super::{Graph, pad};
 use crate::media_services::ffmpeg::command::Inputs;
 use crate::media_services::ffmpeg::plan::{Area, OverlaidPicture, PlannedFade, PlannedOverlay, Treatment};
+use crate::media_services::ffmpeg::timeline::Timeline;
 use crate::media_services::presets::Rotation;
 
 /// Sound from different places can only follow each other if it is alike.
@@ -73,6 +74,10 @@ impl Graph {
         if overlay.fade_in > 0.0 {
             let _ = write!(over, "fade=t=in:st=0:d={}:alpha=1,", overlay.fade_in);
         }
+        if overlay.outlasts && !picture.track.part.is_still {
+            // The sound may be all that outlasts: nothing is seen of it once its pictures end.
+            over.push_str("tpad=stop=-1:color=black@0,");
+        }
         let ending = if overlay.outlasts { "shortest=1" } else { "eof_action=pass" };
         let (left, top) = (picture.left, picture.top);
         let _ = write!(self.text, "{over}setpts=PTS+{}/TB[o{number}];{under}null[u{number}];", overlay.start);
@@ -84,6 +89,7 @@ impl Graph {
     pub(super) fn treated_sounds(
         &mut self,
         sources: Vec<String>,
+        media: &Timeline,
         treatment: &Treatment,
         inputs: &mut Inputs,
     ) -> Vec<String> {
@@ -95,12 +101,16 @@ impl Graph {
             self.overlaid_sound(number, overlay, sources.len(), inputs);
         }
         let mixed = sources.into_iter().enumerate().map(|(index, source)| {
-            let _ = write!(self.text, "{source}anull[m{index}];[m{index}]");
+            // What is mixed has one layout: unless told, ffmpeg may choose the overlay's.
+            let format = format!("aformat=channel_layouts={}", layout(media, index));
+            let _ = write!(self.text, "{source}{format}[m{index}];");
+            let mut pads = format!("[m{index}]");
             (0..over.len()).for_each(|number| {
-                let _ = write!(self.text, "[p{number}_{index}]");
+                let _ = write!(self.text, "[p{number}_{index}]{format}[q{number}_{index}];");
+                let _ = write!(pads, "[q{number}_{index}]");
             });
             let count = over.len() + 1;
-            let _ = write!(self.text, "amix=inputs={count}:duration=first:normalize=0[x{index}];");
+            let _ = write!(self.text, "{pads}amix=inputs={count}:duration=first:normalize=0[x{index}];");
             format!("[x{index}]")
         });
         mixed.collect()
@@ -140,6 +150,12 @@ impl Graph {
         });
         self.text.push(';');
     }
+}
+
+/// How many channels a sound has while others are mixed into it: as many as any of its encoders may want.
+fn layout(media: &Timeline, index: usize) -> &'static str {
+    let mut sounds = media.segments.iter().filter_map(|segment| segment.sounds.get(index));
+    if sounds.any(|sound| sound.channels() > 2) { "5.1" } else { "stereo" }
 }
 
 fn cropping(area: Option<Area>) -> String {

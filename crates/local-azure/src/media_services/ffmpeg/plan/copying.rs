@@ -8,6 +8,9 @@ use crate::media_services::ffmpeg::media::Track;
 use crate::media_services::ffmpeg::probe::{Audio, Video};
 use crate::media_services::ffmpeg::timeline::{Sound, Timeline};
 
+/// Times are read in microseconds.
+const ROUNDING_S: f64 = 0.000_01;
+
 /// The input's pictures, if they are H.264 that any player takes, whole and as they are shown. Whether they fit a rung
 /// depends on the rung.
 pub(in crate::media_services::ffmpeg) fn candidate(media: &Timeline) -> Option<&Track<Video>> {
@@ -41,13 +44,16 @@ pub(super) fn audio(media: &Timeline, wanted: &AudioEncoding) -> Option<Track<Au
     (same && found.bitrate? <= wanted.bitrate && track.part.is_whole()).then(|| track.clone())
 }
 
-/// Whether there is a key frame at each multiple of the interval, within a frame, and nowhere else.
+/// Whether the first frame at or after each multiple of the interval is a key frame, as encoders have it, and no other.
 fn are_aligned(key_frames: &[f64], interval: Duration, frame_rate: f64, length: Duration) -> bool {
     let (interval, frame) = (interval.as_secs_f64(), 1.0 / frame_rate);
-    let at_multiples =
-        key_frames.iter().enumerate().all(|(n, time)| (time - n as f64 * interval).abs() <= frame);
-    // The next multiple would be at the end or behind it.
-    at_multiples && key_frames.len() as f64 * interval + frame >= length.as_secs_f64()
+    let is_at_multiple = |(n, time): (usize, &f64)| {
+        let late = time - n as f64 * interval;
+        late > -ROUNDING_S && late < frame - ROUNDING_S
+    };
+    // The next multiple would be after the last frame.
+    let is_last = key_frames.len() as f64 * interval + frame > length.as_secs_f64() + ROUNDING_S;
+    key_frames.iter().enumerate().all(is_at_multiple) && is_last
 }
 
 #[cfg(test)]
@@ -64,6 +70,9 @@ mod tests {
         assert!(!aligned(&[0.0, 2.0], 5.0), "one is missing at the end");
         assert!(!aligned(&[0.0, 1.0, 2.0, 4.0], 5.0), "one too many");
         assert!(!aligned(&[0.0, 2.0, 4.1], 5.0), "one is late");
+        assert!(!aligned(&[0.0, 1.967, 4.0], 5.0), "one is a frame early");
+        assert!(!aligned(&[0.0, 2.0, 4.033_333], 5.0), "one is a whole frame late");
+        assert!(!aligned(&[0.0], 2.033_333), "the last frame should be one");
         assert!(!aligned(&[], 5.0));
     }
 }

@@ -127,7 +127,7 @@ fn planned_images(
     let found = &video_of(media)?.found;
     let stretch = image.stretch_mode.unwrap_or_default();
     let source = treatment.frame.unwrap_or((found.width, found.height));
-    let (size, picture) = sizes(layer.width.as_deref(), layer.height.as_deref(), stretch, source);
+    let (size, picture) = sizes(layer.width.as_deref(), layer.height.as_deref(), stretch, source)?;
     let kind = if is_jpg { ImageKind::Jpg(layer.quality.unwrap_or(QUALITY)) } else { ImageKind::Png };
     let facts = Facts {
         base: base(media, BASE_CHARS_MAX),

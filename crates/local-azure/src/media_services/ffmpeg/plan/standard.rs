@@ -13,13 +13,18 @@ use crate::media_services::iso_duration::IsoDuration;
 use crate::media_services::jobs::JobError;
 use crate::media_services::presets::{
     Codec, EntropyMode, Extent, Filters, Format, H26xLayer, H26xVideo, MultiBitrateFormat, RateControlMode,
-    StandardPreset, StretchMode,
+    SIDE_MAX, StandardPreset, StretchMode,
 };
 
 /// `bufferWindow`: five seconds unless said otherwise; `crf`: 23 for H.264 and 28 for H.265.
 const BUFFER_WINDOW_S: f64 = 5.0;
 const CRF_H264: f64 = 23.0;
 const CRF_H265: f64 = 28.0;
+/// The largest buffer that ffmpeg takes.
+const BUFFER_BITS_MAX: u64 = i32::MAX as u64;
+
+/// Width and height, in pixels.
+type Size = (u32, u32);
 
 /// A video track with the label of its layer.
 struct LabelledVideo {
@@ -137,18 +142,24 @@ fn layers(
 ) -> Result<Vec<LabelledVideo>, JobError> {
     let found = &video_of(media)?.found;
     let source = treatment.frame.unwrap_or((found.width, found.height));
-    let labelled = |layer: &H26xLayer| LabelledVideo {
-        label: layer.label.clone().or_else(|| video.label.clone()).unwrap_or_default(),
-        video: PlannedVideo::Encode(encoding(video, layer, codec, source)),
+    let labelled = |layer: &H26xLayer| {
+        let label = layer.label.clone().or_else(|| video.label.clone()).unwrap_or_default();
+        let video = PlannedVideo::Encode(encoding(video, layer, codec, source)?);
+        Ok(LabelledVideo { label, video })
     };
-    Ok(video.layers.iter().map(labelled).collect())
+    video.layers.iter().map(labelled).collect()
 }
 
-fn encoding(video: &H26xVideo, layer: &H26xLayer, codec: VideoCodec, source: (u32, u32)) -> VideoEncoding {
+fn encoding(
+    video: &H26xVideo,
+    layer: &H26xLayer,
+    codec: VideoCodec,
+    source: (u32, u32),
+) -> Result<VideoEncoding, JobError> {
     let stretch = video.stretch_mode.unwrap_or_default();
-    let (size, picture) = sizes(layer.width.as_deref(), layer.height.as_deref(), stretch, source);
+    let (size, picture) = sizes(layer.width.as_deref(), layer.height.as_deref(), stretch, source)?;
     let interval = video.key_frame_interval.as_ref();
-    VideoEncoding {
+    Ok(VideoEncoding {
         picture,
         complexity: video.complexity.unwrap_or_default(),
         key_frame_interval: interval.map_or(KEY_FRAME_INTERVAL, IsoDuration::length),
@@ -163,14 +174,14 @@ fn encoding(video: &H26xVideo, layer: &H26xLayer, codec: VideoCodec, source: (u3
         slices: layer.slices.filter(|&slices| slices > 0),
         cavlc: layer.entropy_mode == Some(EntropyMode::Cavlc),
         ..VideoEncoding::new(codec, size, rate(video, layer, codec))
-    }
+    })
 }
 
 fn rate(video: &H26xVideo, layer: &H26xLayer, codec: VideoCodec) -> Rate {
     let (target, max) = (layer.bitrate, layer.max_bitrate.unwrap_or(layer.bitrate));
     let window_s =
         layer.buffer_window.as_ref().map_or(BUFFER_WINDOW_S, |window| window.length().as_secs_f64());
-    let buffer = |bitrate: u64| (bitrate as f64 * window_s) as u64;
+    let buffer = |bitrate: u64| ((bitrate as f64 * window_s) as u64).min(BUFFER_BITS_MAX);
     let usual_crf = if codec == VideoCodec::H264 { CRF_H264 } else { CRF_H265 };
     match (video.rate_control_mode, layer.crf) {
         (Some(RateControlMode::Cbr), _) => Rate::Constant { target, buffer: buffer(target) },
@@ -183,13 +194,29 @@ fn rate(video: &H26xVideo, layer: &H26xLayer, codec: VideoCodec) -> Rate {
     }
 }
 
-/// The size of a layer, and that of the picture in it.
+/// The size of a layer, and that of the picture in it, which are only known here if they are percentages.
 pub(super) fn sizes(
     width: Option<&str>,
     height: Option<&str>,
     stretch: StretchMode,
     source: (u32, u32),
-) -> ((u32, u32), (u32, u32)) {
+) -> Result<(Size, Size), JobError> {
+    let (size, picture) = wanted_sizes(width, height, stretch, source);
+    if size.0.max(size.1) <= SIDE_MAX {
+        return Ok((size, picture));
+    }
+    Err(JobError::unsupported_configuration(format!(
+        "A layer would have {}x{} pixels; {SIDE_MAX} of a side are the limit.",
+        size.0, size.1
+    )))
+}
+
+fn wanted_sizes(
+    width: Option<&str>,
+    height: Option<&str>,
+    stretch: StretchMode,
+    source: (u32, u32),
+) -> (Size, Size) {
     let whole = even_size(f64::from(source.0), f64::from(source.1));
     let side = |text: Option<&str>, whole| Some(Extent::parse(text?)?.pixels(whole));
     let wanted = (side(width, source.0), side(height, source.1));
@@ -216,7 +243,7 @@ mod tests {
 
     #[test]
     fn layers_take_pixels_or_percent_and_keep_or_stretch_the_shape() {
-        let size = |width, height, stretch| sizes(width, height, stretch, (1920, 1080));
+        let size = |width, height, stretch| wanted_sizes(width, height, stretch, (1920, 1080));
         let square = (Some("1280"), Some("1280"));
         assert_eq!(size(square.0, square.1, StretchMode::AutoSize), ((1280, 720), (1280, 720)));
         assert_eq!(size(square.0, square.1, StretchMode::None), ((1280, 1280), (1280, 1280)));

@@ -18,6 +18,9 @@ use crate::media_services::presets::{
 /// Frames per second where the input does not say: only to count frames in time.
 const FRAME_RATE: f64 = 30.0;
 
+/// A shorter fade is none: ffmpeg counts in microseconds, and takes 0 for not said, which is 25 frames.
+const FADE_S_MIN: f64 = 0.000_001;
+
 /// Everything that is done before encoding.
 #[derive(Debug, Default)]
 pub(crate) struct Treatment {
@@ -118,7 +121,8 @@ impl Treatment {
         }
         for (is_in, fade) in [(true, &filters.fade_in), (false, &filters.fade_out)] {
             if let Some(fade) = fade {
-                treatment.fades.push(planned_fade(is_in, fade, media)?);
+                let planned = planned_fade(is_in, fade, media)?;
+                treatment.fades.extend(Some(planned).filter(|fade| fade.duration >= FADE_S_MIN));
             }
         }
         Ok(treatment)
@@ -252,12 +256,23 @@ fn overlaid_picture(
         (None, Some(height)) => (height * shape, height),
         (None, None) => (f64::from(own.0), f64::from(own.1)),
     };
+    let size = (sides.0.round().max(1.0) as u32, sides.1.round().max(1.0) as u32);
+    let (left, top) = (pixels(&position.left, frame.0), pixels(&position.top, frame.1));
+    let (left, top) = (left.unwrap_or(0.0) as u32, top.unwrap_or(0.0) as u32);
+    // Its own size may be larger, of which some is then not seen.
+    let is_too_large = size != own && (size.0 > frame.0 || size.1 > frame.1);
+    if is_too_large || left >= frame.0 || top >= frame.1 {
+        return Err(not_filtered(&format!(
+            "the position of the VideoOverlay '{label}' is {}x{} at {left},{top}, which is beyond a picture of {}x{}",
+            size.0, size.1, frame.0, frame.1
+        )));
+    }
     Ok(OverlaidPicture {
         track,
         crop,
-        size: (sides.0.round().max(1.0) as u32, sides.1.round().max(1.0) as u32),
-        left: pixels(&position.left, frame.0).unwrap_or(0.0) as u32,
-        top: pixels(&position.top, frame.1).unwrap_or(0.0) as u32,
+        size,
+        left,
+        top,
         opacity: overlay.opacity.unwrap_or(1.0),
         frame_rate: media.frame_rate().unwrap_or(FRAME_RATE),
     })
