@@ -73,6 +73,7 @@ pub(super) fn for_people(places: &Places, is_without_processor: bool) -> String 
         text += &format!("  media {region:<11} {} (account {account})\n", places.media());
     }
     text += &format!("  streaming       {}\n", places.streaming());
+    text += &format!("  configuration   {}\n", places.config_file.display());
     text += &format!("  key vault       {} ({KEY_VAULT})\n", places.key_vault());
     text += &format!("  subscription    {SUBSCRIPTION}, resource group {RESOURCE_GROUP}\n");
     text += &format!("  authority       {}\n", places.ca_file.display());

@@ -11,7 +11,7 @@ const http = require("node:http");
 const os = require("node:os");
 const path = require("node:path");
 
-const [tools, ...urls] = process.argv.slice(2);
+const [tools, ...urls] = process.argv.slice(2).map((word, at) => (at ? word : path.resolve(word)));
 const { chromium } = createRequire(`${tools}/`)("playwright-core");
 
 const BROWSER = "/usr/bin/chromium";

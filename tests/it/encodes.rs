@@ -327,7 +327,7 @@ async fn only_what_is_called_a_transform_is_looked_for_among_transforms() {
             "1",
             json!({"transformName": "AdaptiveStreaming"}),
             551_005,
-            "the transform \"AdaptiveStreaming\" does not exist",
+            "the transform \"AdaptiveStreaming\" (presetName takes the preset of that name) does not exist",
         ),
         ("2", json!({"presetName": "Sharper"}), 551_005, "the preset \"Sharper\" does not exist"),
         ("3", json!({}), 551_000, "expected either transformName or presetName"),

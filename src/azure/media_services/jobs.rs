@@ -63,7 +63,13 @@ impl Account {
                 },
                 found => found,
             },
-            Work::Transform(name) => self.find_transform(name).await,
+            Work::Transform(name) => match self.find_transform(name).await {
+                Err(ParticipantError::NotFound(what, said)) if presets::named(name).is_some() => {
+                    let what = format!("{what} (presetName takes the preset of that name)");
+                    Err(ParticipantError::NotFound(what, said))
+                }
+                found => found,
+            },
             Work::Preset(name) => match presets::named(name) {
                 Some((name, body)) => self.find_or_make(name, &body).await,
                 None => Err(ParticipantError::NotFound(format!("the preset {name:?}"), None)),

@@ -185,7 +185,7 @@ impl Account {
         policies: &Policies,
     ) -> Result<(String, Value), ParticipantError> {
         let StreamingPolicy { name, body } = policies.streaming(requested);
-        let what = format!("the streaming policy {requested:?}");
+        let what = format!("streamingPolicyName: the streaming policy {requested:?}");
         check_name(&name, &what)?;
         let path = format!("streamingPolicies/{}", segment(&name));
         let found = match (self.get::<Value>(&path, ASSETS_VERSION, &what).await, body) {
@@ -208,7 +208,7 @@ impl Account {
         policies: &Policies,
     ) -> Result<(String, Value), PublicationError> {
         let at = |step| move |source| PublicationError { step, source };
-        let what = format!("the content key policy {name:?}");
+        let what = format!("contentKeyPolicyName: the content key policy {name:?}");
         let missing = |setting: &str| {
             let message = format!("{what} needs the setting media.drm.{setting}, which is not configured");
             ParticipantError::Rejected(message, None)

@@ -5,7 +5,7 @@ use roxmltree::{Document, Node};
 /// More tracks than any film has languages.
 const TRACKS_MAX: usize = 100;
 
-/// Names of the audio tracks, in the order of their ids.
+/// Names of the audio tracks, in the order of their ids, and else of the manifest.
 ///
 /// # Errors
 /// In words, when it is no such manifest.
@@ -27,7 +27,8 @@ pub(super) fn audio_tracks(manifest: &[u8]) -> Result<Vec<String>, String> {
     if tracks.len() > TRACKS_MAX {
         return Err(is_none("it has too many audio tracks"));
     }
-    tracks.sort();
+    // Files of their own have the same ids; those stay in the order of the manifest.
+    tracks.sort_by_key(|(id, _)| *id);
     Ok(tracks.into_iter().map(|(_, name)| name).collect())
 }
 
@@ -46,8 +47,9 @@ mod tests {
             <video src="a.mp4"><param name="trackID" value="1"/><param name="trackName" value="video"/></video>
             <audio src="a.mp4"><param name="trackID" value="3"/><param name="trackName" value="deu"/></audio>
             <audio src="a.mp4"><param name="trackID" value="2"/><param name="trackName" value="eng"/></audio>
+            <audio src="b.mp4"><param name="trackID" value="2"/><param name="trackName" value="ces"/></audio>
             </switch></body></smil>"#;
-        assert_eq!(audio_tracks(manifest.as_bytes()).unwrap(), ["eng", "deu"]);
+        assert_eq!(audio_tracks(manifest.as_bytes()).unwrap(), ["eng", "ces", "deu"]);
         assert_eq!(audio_tracks(b"<smil/>").unwrap(), Vec::<String>::new());
         for broken in ["", "<smil", "<smil><audio/></smil>", "\u{1}"] {
             assert!(audio_tracks(broken.as_bytes()).is_err(), "{broken}");
