@@ -48,12 +48,11 @@ impl MediaServices {
         let accounts = accounts.into_iter().map(|account| Account::new(account, credential, wire));
         Ok(Self { accounts: accounts.collect::<Result<_, _>>()?, policies: Policies::new(&config.drm) })
     }
-}
 
-impl MediaServices {
-    /// Where work was begun, or, where that is not configured any more, where it would go now.
-    fn account(&self, place: &str) -> Option<&Account> {
-        self.accounts.iter().find(|account| account.name() == place).or(self.accounts.first())
+    /// Where work was begun, or, where that is not configured any more, the first in order.
+    fn account(&self, place: &str) -> Result<&Account, ParticipantError> {
+        let begun = self.accounts.iter().find(|account| account.name() == place);
+        begun.or(self.accounts.first()).ok_or_else(regions::nobody)
     }
 }
 
@@ -106,8 +105,7 @@ impl Encoder for MediaServices {
 
     async fn submit(&self, job: &EncodeJob, place: &str) -> Result<(), EncodeError> {
         let at = |source| EncodeError { step: SubmitStep::Job, source };
-        let nobody = || ParticipantError::Unavailable("media services".to_owned(), None);
-        let account = self.account(place).ok_or_else(nobody).map_err(at)?;
+        let account = self.account(place).map_err(at)?;
         account.submit(job).await.map_err(at)?;
         tracing::debug!(job = job.name, "a job was submitted{}", account.here());
         Ok(())
@@ -148,10 +146,8 @@ impl Publication for MediaServices {
     }
 
     async fn publish(&self, request: &LocatorRequest, place: &str) -> Result<Published, PublicationError> {
-        let nobody = || ParticipantError::Unavailable("media services".to_owned(), None);
-        let account = self.account(place).ok_or_else(nobody);
-        let account =
-            account.map_err(|source| PublicationError { step: PublicationStep::Endpoint, source })?;
+        let at = |source| PublicationError { step: PublicationStep::Endpoint, source };
+        let account = self.account(place).map_err(at)?;
         account.publish(request, &self.policies).await
     }
 

@@ -4,33 +4,18 @@ media_programs.py FOLDER, with what `gridwich local --print json` printed on sta
 4 s, with sound), `bumper.mp4` (other size and rate, no sound), `logo.png` and `tracks.mp4` (eight sounds of one channel).
 Ends with an error at the first surprise.
 """
-import json
 import os
 import sys
 import time
 from datetime import datetime, timezone
 from datetime import timedelta as td
 
-PLACES = json.load(sys.stdin)
-FOLDER = sys.argv[1]
-os.environ["REQUESTS_CA_BUNDLE"] = PLACES["caFile"]
-
-from azure.core.credentials import AccessToken
 from azure.core.exceptions import HttpResponseError
-from azure.mgmt.media import AzureMediaServices
 from azure.mgmt.media import models as m
 from azure.storage.blob import ContainerClient
+from media_client import ACCOUNT, GROUP, client
 
-MEDIA = PLACES["media"][0]
-GROUP, ACCOUNT = MEDIA["resourceGroup"], MEDIA["account"]
-
-
-class AnyToken:
-    def get_token(self, *scopes, **_):
-        return AccessToken("any.development.token", int(time.time()) + 3600)
-
-
-client = AzureMediaServices(AnyToken(), MEDIA["subscriptionId"], base_url=MEDIA["baseUrl"])
+FOLDER = sys.argv[1]
 
 
 def container(asset):

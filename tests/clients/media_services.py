@@ -4,32 +4,14 @@ Reads on standard input what `gridwich local --print json` printed. The containe
 `clip.mp4`. Ends with an error at the first surprise.
 """
 import base64
-import json
-import os
-import sys
 import time
 import uuid
 from urllib.parse import urljoin
 
-PLACES = json.load(sys.stdin)
-os.environ["REQUESTS_CA_BUNDLE"] = PLACES["caFile"]
-
 import requests
-from azure.core.credentials import AccessToken
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
-from azure.mgmt.media import AzureMediaServices
 from azure.mgmt.media import models as m
-
-MEDIA = PLACES["media"][0]
-GROUP, ACCOUNT = MEDIA["resourceGroup"], MEDIA["account"]
-
-
-class AnyToken:
-    def get_token(self, *scopes, **_):
-        return AccessToken("any.development.token", int(time.time()) + 3600)
-
-
-client = AzureMediaServices(AnyToken(), MEDIA["subscriptionId"], base_url=MEDIA["baseUrl"])
+from media_client import ACCOUNT, GROUP, PLACES, client
 
 
 def refused(error, act):

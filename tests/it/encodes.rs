@@ -2,14 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use bytes::Bytes;
-use gridwich::azure::wire::Wire as _;
-use http::{Request, StatusCode};
+use http::{Method, StatusCode};
 use local_azure::media_services::{JobError, JobErrorCode, Script, ScriptedOutput};
 use serde_json::{Value, json};
 
 use crate::book::Book;
-use crate::world::{MEDIA, Options, REGIONS, World, only, types, usual_script};
+use crate::world::{Options, REGIONS, World, only, types, usual_script};
 
 const CLIP: &str = "http://127.0.0.1:10000/inbox/show-17/clip.mp4";
 const OUTPUT: &str = "http://127.0.0.1:10000/proxy/show-17-mbr";
@@ -43,16 +41,6 @@ fn families() -> [(&'static str, &'static str, Value); 3] {
         (V2, "response.encode.mediaservicesv2", json!({"presetName": "spriteandthumbnailsetting"})),
         (ANY, "response.encode", json!({"presetName": "AdaptiveStreaming", "priority": "High"})),
     ]
-}
-
-/// Asks a media account as an operator would.
-pub async fn ask_media(world: &World, account: &str, path: &str) -> (StatusCode, Value) {
-    let url = format!(
-        "https://{MEDIA}/subscriptions/sub/resourceGroups/local/providers/Microsoft.Media/mediaServices/{account}/{path}?api-version=2022-07-01"
-    );
-    let request = Request::get(url).header("authorization", "Bearer a.b.c").body(Bytes::new()).unwrap();
-    let answer = world.network.send(request).await.unwrap();
-    (answer.status(), serde_json::from_slice(answer.body()).unwrap_or_default())
 }
 
 /// Ids, types and data of answers, once each.
@@ -255,7 +243,7 @@ async fn priority_containers_times_and_pictures_reach_the_encoder() {
     let answers = world.ask("r-1", ANY, encode(&what)).await;
     let job = &only(&answers, "response.encode.dispatched")["data"]["workflowJobName"];
     let path = format!("transforms/AdaptiveStreaming/jobs/{}", job.as_str().unwrap());
-    let job = &ask_media(&world, "mediawest", &path).await.1["properties"];
+    let job = &world.ask_media(Method::GET, "mediawest", &path).await.1["properties"];
     assert_eq!(job["priority"], "Low");
     let inputs = job["input"]["inputs"].as_array().unwrap();
     let names = inputs
@@ -274,7 +262,7 @@ async fn priority_containers_times_and_pictures_reach_the_encoder() {
         let answers = world.ask(id, V2, encode(&what)).await.split_off(before);
         let job = &only(&answers, "response.encode.mediaservicesv2.dispatched")["data"]["workflowJobName"];
         let path = format!("transforms/{transform}/jobs/{}", job.as_str().unwrap());
-        let job = &ask_media(&world, "mediawest", &path).await.1["properties"];
+        let job = &world.ask_media(Method::GET, "mediawest", &path).await.1["properties"];
         let codecs = job["outputs"][0]["presetOverride"]["codecs"].as_array().unwrap();
         let found = codecs.iter().map(|codec| codec["start"].as_str().unwrap()).collect::<Vec<_>>();
         assert_eq!(found, starts, "{preset}");

@@ -1,16 +1,12 @@
 //! Publishing what encodes have left, and taking it back. That it plays is shown with real media and a real browser.
 
-use std::sync::Arc;
-
-use bytes::Bytes;
-use gridwich::azure::wire::Wire as _;
-use http::{Method, Request, StatusCode};
+use http::{Method, StatusCode};
 use local_azure::faults::Fault;
 use local_azure::ids::development_key;
 use serde_json::{Value, json};
 
 use crate::book::Book;
-use crate::world::{MEDIA, Options, REGIONS, World, only, types};
+use crate::world::{Options, REGIONS, World, only, types};
 
 const CREATE: &str = "request.mediaservices.locator.create";
 const DELETE: &str = "request.mediaservices.locator.delete";
@@ -42,18 +38,8 @@ async fn ask(world: &World, id: &str, event_type: &str, data: Value) -> Vec<Valu
     world.ask(id, event_type, data).await.split_off(before)
 }
 
-/// Asks a media account as an operator would.
-async fn ask_media(world: &World, method: Method, account: &str, path: &str) -> (StatusCode, Value) {
-    let url = format!(
-        "https://{MEDIA}/subscriptions/sub/resourceGroups/local/providers/Microsoft.Media/mediaServices/{account}/{path}?api-version=2022-08-01"
-    );
-    let request = Request::builder().method(method).uri(url).header("authorization", "Bearer a.b.c");
-    let answer = Arc::clone(&world.network).send(request.body(Bytes::new()).unwrap()).await.unwrap();
-    (answer.status(), serde_json::from_slice(answer.body()).unwrap_or_default())
-}
-
 async fn get(world: &World, path: &str) -> Value {
-    let (status, body) = ask_media(world, Method::GET, REGIONS[0].1, path).await;
+    let (status, body) = world.ask_media(Method::GET, REGIONS[0].1, path).await;
     assert_eq!(status, StatusCode::OK, "{path}: {body}");
     body["properties"].clone()
 }
@@ -100,7 +86,7 @@ async fn a_publication_has_urls_a_time_filter_and_a_filter_for_each_sound_and_ca
         let deleted = &only(&answers, "response.mediaservices.locator.delete.success")["data"];
         assert_eq!(*deleted, json!({"locatorName": name, "operationContext": {"b": id}}));
         for path in [&gone, &format!("{filters}/filter-time-{suffix}")] {
-            assert_eq!(ask_media(&world, Method::GET, REGIONS[0].1, path).await.0, StatusCode::NOT_FOUND);
+            assert_eq!(world.ask_media(Method::GET, REGIONS[0].1, path).await.0, StatusCode::NOT_FOUND);
         }
     }
 }
@@ -146,7 +132,7 @@ async fn nothing_is_published_in_clear_unless_the_operator_allows_it() {
         let message = failure["logEventMessage"].as_str().unwrap();
         assert!(message.contains("media.clear_streaming is false"), "{message}");
     }
-    let (_, locators) = ask_media(&world, Method::GET, REGIONS[0].1, "streamingLocators").await;
+    let (_, locators) = world.ask_media(Method::GET, REGIONS[0].1, "streamingLocators").await;
     assert_eq!(locators["value"], json!([]));
 }
 
@@ -236,11 +222,11 @@ async fn a_publication_goes_to_the_first_region_that_is_well_and_is_found_wherev
     world.cloud.faults.regions[0].clear();
     let path = format!("streamingLocators/{}", name.as_str().unwrap());
     for (account, expected) in [(REGIONS[0].1, StatusCode::NOT_FOUND), (REGIONS[1].1, StatusCode::OK)] {
-        assert_eq!(ask_media(&world, Method::GET, account, &path).await.0, expected);
+        assert_eq!(world.ask_media(Method::GET, account, &path).await.0, expected);
     }
     let answers = ask(&world, "2", DELETE, json!({"locatorName": name})).await;
     only(&answers, "response.mediaservices.locator.delete.success");
-    assert_eq!(ask_media(&world, Method::GET, REGIONS[1].1, &path).await.0, StatusCode::NOT_FOUND);
+    assert_eq!(world.ask_media(Method::GET, REGIONS[1].1, &path).await.0, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test(start_paused = true)]
@@ -262,7 +248,7 @@ async fn a_publication_whose_answers_are_lost_or_refused_for_a_while_is_made_onc
             let answers = ask(&world, "1", CREATE, create.clone()).await;
             only(&answers, CREATED);
             assert!(!types(&answers).contains(&"response.failure"), "{part}");
-            let (_, locators) = ask_media(&world, Method::GET, REGIONS[0].1, "streamingLocators").await;
+            let (_, locators) = world.ask_media(Method::GET, REGIONS[0].1, "streamingLocators").await;
             assert_eq!(locators["value"].as_array().unwrap().len(), 1, "{part}");
         }
     }
@@ -338,7 +324,7 @@ async fn drm_is_published_with_the_originals_policies_and_the_ids_of_its_keys() 
     assert!(created["cencKeyId"].is_string() && created["cbcsKeyId"].is_string(), "{created}");
     assert!(created["hlsUri"].as_str().unwrap().ends_with("encryption=cbcs-aapl).m3u8"), "{created}");
 
-    let (_, policies) = ask_media(&world, Method::GET, REGIONS[0].1, "streamingPolicies").await;
+    let (_, policies) = world.ask_media(Method::GET, REGIONS[0].1, "streamingPolicies").await;
     let policies = policies["value"].as_array().unwrap();
     let named = |start: &str| {
         let mut found = policies.iter().filter(|policy| policy["name"].as_str().unwrap().starts_with(start));
@@ -382,7 +368,7 @@ async fn drm_is_published_with_the_originals_policies_and_the_ids_of_its_keys() 
 /// The key that tokens for `clearKey` are signed with, as an account has it.
 async fn token_key(world: &World, account: &str) -> Value {
     let path = "contentKeyPolicies/clearKey/getPolicyPropertiesWithSecrets";
-    let (_, policy) = ask_media(world, Method::POST, account, path).await;
+    let (_, policy) = world.ask_media(Method::POST, account, path).await;
     policy["options"][0]["restriction"]["primaryVerificationKey"]["keyValue"].clone()
 }
 
@@ -441,6 +427,6 @@ async fn what_is_not_there_or_cannot_be_streamed_is_not_published() {
         assert!(failure["logEventMessage"].as_str().unwrap().contains(reason), "{failure}");
     }
     assert!(world.blobs("proxy", "nothing").await.is_none(), "nothing is made");
-    let (_, locators) = ask_media(&world, Method::GET, REGIONS[0].1, "streamingLocators").await;
+    let (_, locators) = world.ask_media(Method::GET, REGIONS[0].1, "streamingLocators").await;
     assert_eq!(locators["value"], json!([]));
 }

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use http::StatusCode;
+use http::{Method, StatusCode};
 use local_azure::faults::Fault;
 use local_azure::inside::BlobFiles as _;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::encodes::{ANY, V3, ask_media, encode, world};
+use crate::encodes::{ANY, V3, encode, world};
 use crate::world::{REGIONS, World, config, only, types};
 
 /// The account that has a job.
@@ -16,7 +16,7 @@ async fn account_of(world: &World, transform: &str, job: &Value) -> Vec<&'static
     let mut found = Vec::new();
     for (_, account) in REGIONS {
         let path = format!("transforms/{transform}/jobs/{}", job.as_str().unwrap());
-        if ask_media(world, account, &path).await.0 == StatusCode::OK {
+        if world.ask_media(Method::GET, account, &path).await.0 == StatusCode::OK {
             found.push(account);
         }
     }

@@ -17,7 +17,7 @@ use gridwich::azure::wire::{Wire, WireError};
 use gridwich::config::Config;
 use gridwich::telemetry::Telemetry;
 use gridwich_handlers::participants::{BlobAddress, ContainerAddress, Participants, Storage as _};
-use http::{Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use local_azure::blob_storage::{CopyPace, Keep, Rehydration};
 use local_azure::clock::Clock;
@@ -345,6 +345,16 @@ impl World {
     pub async fn get(&self, host: &str, path: &str) -> Response<Bytes> {
         let request = Request::get(format!("http://{host}{path}")).body(Bytes::new()).unwrap();
         self.network.send(request).await.unwrap()
+    }
+
+    /// Asks a media account as an operator would.
+    pub async fn ask_media(&self, method: Method, account: &str, path: &str) -> (StatusCode, Value) {
+        let url = format!(
+            "https://{MEDIA}/subscriptions/sub/resourceGroups/local/providers/Microsoft.Media/mediaServices/{account}/{path}?api-version=2022-08-01"
+        );
+        let request = Request::builder().method(method).uri(url).header("authorization", "Bearer a.b.c");
+        let answer = self.network.send(request.body(Bytes::new()).unwrap()).await.unwrap();
+        (answer.status(), serde_json::from_slice(answer.body()).unwrap_or_default())
     }
 
     /// Everything a topic has received, as it was spelled.

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::answer::{Kind, ResponseData, Spoken, to_json};
 use super::failure::{Failure, HandlerName, RequestName};
-use super::handler::{EventData, Handler, Operation, PATIENT_TRIES, Recovered, Step};
+use super::handler::{EventData, Handler, Operation, Recovered, Step};
 use super::log_events;
 use super::memory::Memory;
 use super::publish::{Draft, PublishError, Publisher};
@@ -30,6 +30,9 @@ pub(super) const ACKNOWLEDGE: &str = "response.acknowledge";
 pub(super) const FAILURE: &str = "response.failure";
 /// Larger answers are not published: with the largest context and the envelope they would exceed Event Grid's 1 MB an event.
 const ANSWER_BYTES_MAX: usize = 700_000;
+/// So often a request comes again while it is not known what became of it: Event Grid's waits add up to a quarter of an hour
+/// by then.
+const PATIENT_TRIES: u32 = 5;
 /// The member of an operation context that may name the trace it belongs to, in the words of W3C trace context.
 const TRACE: &str = "~traceparent";
 
@@ -193,7 +196,9 @@ impl Flow<'_> {
     /// not for ever.
     async fn recall(&self, memory: &Memory<'_>, operation: &Operation) -> Result<Option<Draft>, Unsettled> {
         match memory.recall().await {
-            Err(error) if memory.is_strict || operation.may_have_begun() => Err(unknown(&error)),
+            Err(error) if memory.is_strict || (1..=PATIENT_TRIES).contains(&operation.tries_before) => {
+                Err(unknown(&error))
+            }
             Err(_) => Ok(None),
             Ok(said) => Ok(said),
         }

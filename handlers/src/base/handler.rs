@@ -121,17 +121,6 @@ pub struct Operation {
     pub tries_before: u32,
 }
 
-/// So often a request comes again while it is not known what became of it: Event Grid's waits add up to a quarter of an hour
-/// by then.
-pub(super) const PATIENT_TRIES: u32 = 5;
-
-impl Operation {
-    /// Whether an earlier try may have begun it, and waiting to find that out is not in vain yet.
-    pub(super) fn may_have_begun(&self) -> bool {
-        (1..=PATIENT_TRIES).contains(&self.tries_before)
-    }
-}
-
 /// What a handler is given besides its event.
 #[derive(Clone, Copy)]
 pub struct Step<'a> {

@@ -56,12 +56,9 @@ impl Account {
     /// The transform that does some work, made from what we know when the account lacks it.
     pub(super) async fn transform(&self, work: &Work) -> Result<Transform, ParticipantError> {
         match work {
-            Work::Named(name) => match self.find_transform(name).await {
-                Err(missing @ ParticipantError::NotFound(..)) => match presets::named(name) {
-                    Some((name, body)) => self.make_transform(name, &body).await,
-                    None => Err(missing),
-                },
-                found => found,
+            Work::Named(name) => match presets::named(name) {
+                Some(preset) => self.find_or_make(name, preset).await,
+                None => self.find_transform(name).await,
             },
             Work::Transform(name) => match self.find_transform(name).await {
                 Err(ParticipantError::NotFound(what, said)) if presets::named(name).is_some() => {
@@ -71,19 +68,24 @@ impl Account {
                 found => found,
             },
             Work::Preset(name) => match presets::named(name) {
-                Some((name, body)) => self.find_or_make(name, &body).await,
+                Some(preset) => self.find_or_make(preset.0, preset).await,
                 None => Err(ParticipantError::NotFound(format!("the preset {name:?}"), None)),
             },
             Work::Pictures(pictures) => {
-                let (name, body) = presets::pictures(pictures);
-                self.find_or_make(name, &body).await
+                let preset = presets::pictures(pictures);
+                self.find_or_make(preset.0, preset).await
             }
         }
     }
 
-    async fn find_or_make(&self, name: &str, body: &Value) -> Result<Transform, ParticipantError> {
-        match self.find_transform(name).await {
-            Err(ParticipantError::NotFound(..)) => self.make_transform(name, body).await,
+    /// The transform of that name, as it is asked for, or else made of a preset.
+    async fn find_or_make(
+        &self,
+        asked: &str,
+        (name, body): (&str, Value),
+    ) -> Result<Transform, ParticipantError> {
+        match self.find_transform(asked).await {
+            Err(ParticipantError::NotFound(..)) => self.make_transform(name, &body).await,
             found => found,
         }
     }

@@ -1,5 +1,5 @@
-//! The policies that requests name and we know: how media are protected. What
-//! players must show to get a key is `key_policies`'.
+//! The policies that requests name and we know: how media are protected. What players must show to get a key is
+//! `key_policies`'.
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -13,14 +13,8 @@ const CBCS_KEY: &str = "cbcsKeyDefault";
 /// What the original put behind the names of its streaming policies, which never change once they are made.
 const VERSION: &str = "-Version-1-0";
 
-/// A streaming policy, and what to make where it is missing.
-pub(super) struct StreamingPolicy {
-    pub(super) name: String,
-    pub(super) body: Option<Value>,
-}
-
-/// A content key policy, and what to make where it is missing.
-pub(super) struct KeyPolicy {
+/// A streaming policy or content key policy, and what to make where it is missing.
+pub(super) struct Policy {
     pub(super) name: String,
     pub(super) body: Option<Value>,
 }
@@ -36,15 +30,15 @@ impl Policies {
     }
 
     /// The streaming policy of that name: ours, in any case, or the account's.
-    pub(super) fn streaming(&self, name: &str) -> StreamingPolicy {
-        let predefined = |name: &str| StreamingPolicy { name: format!("Predefined_{name}"), body: None };
+    pub(super) fn streaming(&self, name: &str) -> Policy {
+        let predefined = |name: &str| Policy { name: format!("Predefined_{name}"), body: None };
         match name.to_ascii_lowercase().as_str() {
             "clearstreamingonly" => predefined("ClearStreamingOnly"),
             "clearkeystreaming" => predefined("ClearKey"),
             "cencclearkeystreaming" => clear_key_policy(),
             "cencdrmstreaming" => self.drm_policy("cencDrmStreaming", false),
             "multidrmstreaming" => self.drm_policy("multiDrmStreaming", true),
-            _ => StreamingPolicy { name: name.to_owned(), body: None },
+            _ => Policy { name: name.to_owned(), body: None },
         }
     }
 
@@ -52,11 +46,10 @@ impl Policies {
     ///
     /// # Errors
     /// The setting of `media.drm` that it needs and that is missing.
-    pub(super) fn content_key(&self, name: &str) -> Result<KeyPolicy, &'static str> {
-        let Some((name, body)) = key_policies::named(name, &self.drm)? else {
-            return Ok(KeyPolicy { name: name.to_owned(), body: None });
-        };
-        Ok(KeyPolicy { name: name.to_owned(), body: Some(body) })
+    pub(super) fn content_key(&self, name: &str) -> Result<Policy, &'static str> {
+        let (name, body) =
+            key_policies::named(name, &self.drm)?.map_or((name, None), |(own, body)| (own, Some(body)));
+        Ok(Policy { name: name.to_owned(), body })
     }
 
     /// Whether content key policies that are there are made anew.
@@ -65,7 +58,7 @@ impl Policies {
     }
 
     /// Streaming policies never change: those that name licence servers are called after these too.
-    fn drm_policy(&self, name: &str, with_cbcs: bool) -> StreamingPolicy {
+    fn drm_policy(&self, name: &str, with_cbcs: bool) -> Policy {
         let DrmConfig { widevine_licence_url, play_ready_licence_url, fair_play_licence_url, .. } = &self.drm;
         let urls = [widevine_licence_url, play_ready_licence_url, fair_play_licence_url];
         let mut properties = json!({
@@ -93,18 +86,18 @@ impl Policies {
             let digest = Uuid::new_v5(&Uuid::NAMESPACE_URL, urls.map(String::as_str).join("\n").as_bytes());
             format!("{name}{VERSION}-{}", &digest.simple().to_string()[..8])
         };
-        StreamingPolicy { name, body: Some(json!({"properties": properties})) }
+        Policy { name, body: Some(json!({"properties": properties})) }
     }
 }
 
 /// Common encryption without a DRM, for players that ask for keys as the W3C's Clear Key has it.
-fn clear_key_policy() -> StreamingPolicy {
+fn clear_key_policy() -> Policy {
     let cenc = json!({
         "enabledProtocols": protocols(&["dash"]),
         "contentKeys": {"defaultKey": {"label": CENC_KEY}},
     });
     let body = json!({"properties": {"commonEncryptionCenc": cenc}});
-    StreamingPolicy { name: format!("cencClearKeyStreaming{VERSION}"), body: Some(body) }
+    Policy { name: format!("cencClearKeyStreaming{VERSION}"), body: Some(body) }
 }
 
 /// Where licences come from, unless from Media Services themselves.

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::account::{ASSETS_VERSION, Account, check_name, is_name, read};
-use super::policies::{KeyPolicy, Policies, StreamingPolicy};
+use super::policies::{Policies, Policy};
 use super::protection::{is_open, protects, streams};
 use super::server_manifest;
 use crate::azure::pipeline::segment;
@@ -184,7 +184,7 @@ impl Account {
         requested: &str,
         policies: &Policies,
     ) -> Result<(String, Value), ParticipantError> {
-        let StreamingPolicy { name, body } = policies.streaming(requested);
+        let Policy { name, body } = policies.streaming(requested);
         let what = format!("streamingPolicyName: the streaming policy {requested:?}");
         check_name(&name, &what)?;
         let path = format!("streamingPolicies/{}", segment(&name));
@@ -214,7 +214,7 @@ impl Account {
             ParticipantError::Rejected(message, None)
         };
         let own = policies.content_key(name).map_err(missing);
-        let KeyPolicy { name, body } = own.map_err(at(PublicationStep::Configuration))?;
+        let Policy { name, body } = own.map_err(at(PublicationStep::Configuration))?;
         check_name(&name, &what).map_err(at(PublicationStep::ContentKeyPolicy))?;
         let path = format!("contentKeyPolicies/{}", segment(&name));
         let policy = match (self.get::<Value>(&path, ASSETS_VERSION, &what).await, body) {

@@ -11,6 +11,11 @@ use super::account::Account;
 /// How long a region may take to answer, while there is another: then there is time left for that one.
 const PATIENCE: Duration = Duration::from_secs(6);
 
+/// What is said where there is no account at all.
+pub(super) fn nobody() -> ParticipantError {
+    ParticipantError::Unavailable("media services".to_owned(), None)
+}
+
 /// A walk through accounts, one after the other.
 pub(super) struct Choice<'a> {
     left: VecDeque<&'a Account>,
@@ -29,11 +34,7 @@ impl<'a> Choice<'a> {
     /// # Errors
     /// What was wrong with the first of those that have been tried, when none is left.
     pub(super) fn next(&mut self) -> Result<&'a Account, ParticipantError> {
-        self.left.pop_front().ok_or_else(|| {
-            self.trouble
-                .take()
-                .unwrap_or_else(|| ParticipantError::Unavailable("media services".to_owned(), None))
-        })
+        self.left.pop_front().ok_or_else(|| self.trouble.take().unwrap_or_else(nobody))
     }
 
     /// Waits for what was asked of an account, not for ever while there is another.
