@@ -79,7 +79,8 @@ struct Backoff {
 impl Default for Backoff {
     fn default() -> Self {
         let begun = clock::now().unix_timestamp_nanos();
-        let named = [HeaderName::from_static("x-ms-retry-after-ms"), HeaderName::from_static("retry-after-ms")];
+        let named =
+            [HeaderName::from_static("x-ms-retry-after-ms"), HeaderName::from_static("retry-after-ms")];
         Self {
             headers: RetryHeaders { retry_headers: named.into_iter().chain([RETRY_AFTER]).collect() },
             drawn: AtomicU64::new(begun as u64),

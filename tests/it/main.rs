@@ -7,6 +7,7 @@ mod bad_input;
 mod book;
 mod browser;
 mod clients;
+mod cloud;
 mod compat;
 mod context;
 mod delivery;
