@@ -33,6 +33,9 @@ const ANSWER_BYTES_MAX: usize = 700_000;
 /// So often a request comes again while it is not known what became of it: Event Grid's waits add up to a quarter of an hour
 /// by then.
 const PATIENT_TRIES: u32 = 5;
+/// So often it comes again while it cannot be kept, or looked up, what it is answered: what is said without that, another
+/// delivery may contradict. Event Grid's waits add up to an hour and three quarters by then.
+const MINDFUL_TRIES: u32 = 7;
 /// The member of an operation context that may name the trace it belongs to, in the words of W3C trace context.
 const TRACE: &str = "~traceparent";
 
@@ -184,23 +187,41 @@ impl Flow<'_> {
             None => match (self.answer::<H>(data, operation).await?, &memory) {
                 (None, _) => return Ok(()),
                 (Some(draft), None) => draft,
-                (Some(draft), Some(memory)) => {
-                    memory.remember(draft).await.map_err(|error| unknown(&error))?
-                }
+                (Some(draft), Some(memory)) => self.remember(memory, draft, operation).await?,
             },
+        };
+        let draft = match &memory {
+            // The work itself may tell another end; whoever speaks first is right.
+            Some(memory) if !H::CONTINUES_WITH.is_empty() && draft.id == operation.id.outcome() => {
+                self.remember(&memory.of_end(), draft, operation).await?
+            }
+            _ => draft,
         };
         Ok(self.publish(draft, operation).await?)
     }
 
-    /// What has been said before. What cannot be found out is waited for when the courier has brought the event before, but
-    /// not for ever.
+    /// What has been said before. What cannot be found out is waited for, but not for ever.
     async fn recall(&self, memory: &Memory<'_>, operation: &Operation) -> Result<Option<Draft>, Unsettled> {
         match memory.recall().await {
-            Err(error) if memory.is_strict || (1..=PATIENT_TRIES).contains(&operation.tries_before) => {
-                Err(unknown(&error))
-            }
+            Err(error) if memory.is_strict || operation.tries_before <= MINDFUL_TRIES => Err(unknown(&error)),
             Err(_) => Ok(None),
             Ok(said) => Ok(said),
+        }
+    }
+
+    /// Keeps what is to be said; what is said is what stands there. That it can be kept is waited for, but not for ever.
+    async fn remember(
+        &self,
+        memory: &Memory<'_>,
+        draft: Draft,
+        operation: &Operation,
+    ) -> Result<Draft, Unsettled> {
+        match memory.remember(draft.clone()).await {
+            Err(error) if memory.said == Said::End || operation.tries_before <= MINDFUL_TRIES => {
+                Err(unknown(&error))
+            }
+            Err(_) => Ok(draft),
+            Ok(first) => Ok(first),
         }
     }
 
