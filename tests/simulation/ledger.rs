@@ -92,6 +92,8 @@ impl Account {
     }
 }
 
+/// What a copy is called among the things that were done.
+pub const COPIED: &str = "copied";
 const ACKNOWLEDGE: &str = "response.acknowledge";
 const FAILURE: &str = "response.failure";
 
@@ -127,10 +129,6 @@ impl Ledger {
 
     pub fn operations(&self) -> usize {
         self.accounts.len()
-    }
-
-    pub fn request(&self, number: usize) -> &Request {
-        &self.accounts[number].request
     }
 
     /// Whether an operation is over, as far as anybody has heard.
@@ -249,10 +247,17 @@ impl Ledger {
         for (kind, times) in doubled.filter(|(kind, _)| **kind != ACKNOWLEDGE && !is_outcome(kind)) {
             faults.push((Promise::RepeatsAreEqual, format!("{kind} under {times} ids")));
         }
-        for (what, times) in account.done.iter().filter(|(_, times)| **times > 1) {
+        // The same version of the same source copied to the same place once more changes nothing.
+        let done = account.done.iter().filter(|(what, _)| **what != COPIED);
+        for (what, times) in done.filter(|(_, times)| **times > 1) {
             faults.push((Promise::DoneOnce, format!("{what} {times} times")));
         }
         faults
+    }
+
+    /// How often something was done, in all.
+    pub fn times(&self, what: &str) -> u64 {
+        self.accounts.iter().filter_map(|account| account.done.get(what)).map(|times| u64::from(*times)).sum()
     }
 
     /// How operations ended, and how many that could have succeeded failed.

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use super::chance::Chance;
-use super::ledger::{Ledger, moment};
+use super::ledger::{COPIED, Ledger, moment};
 use super::requests::{is_media, operation_in};
 use super::sabotage::{Bug, Saboteur, Sent, answer};
 use super::weather::{Fault, Mishap, Road, Weather, status};
@@ -310,7 +310,7 @@ fn effect(
     let is_plain = !query.contains("comp=");
     match (host, method.as_str(), status.as_u16()) {
         (STORAGE, _, _) if path.contains("/gridwich-contexts") => None,
-        (STORAGE, "PUT", 202) if is_copy => Some("copied"),
+        (STORAGE, "PUT", 202) if is_copy => Some(COPIED),
         (STORAGE, "PUT", 201) if is_container && is_plain => Some("container made"),
         (STORAGE, "DELETE", 202) if is_container => Some("container deleted"),
         (STORAGE, "DELETE", 202) => Some("blob deleted"),
@@ -357,7 +357,7 @@ impl Wires {
         self.dead.cancel();
     }
 
-    async fn tampered(&self, request: Request<Bytes>, road: Road) -> Sent {
+    fn tampered(&self, request: Request<Bytes>, road: Road) -> Sent {
         let Some(saboteur) = &self.roads.0.saboteur else { return Sent::On(request) };
         let mut saboteur = lock(saboteur);
         if road == Road::Topic { saboteur.publication(request) } else { saboteur.call(request) }
@@ -365,7 +365,7 @@ impl Wires {
 
     async fn carry(&self, request: Request<Bytes>, road: Road) -> Result<Response<Bytes>, WireError> {
         let roads = &self.roads;
-        let request = match self.tampered(request, road).await {
+        let request = match self.tampered(request, road) {
             Sent::On(request) => request,
             Sent::Answered(response) => return Ok(response),
             Sent::Later(request) => {
@@ -379,7 +379,8 @@ impl Wires {
             self.die();
             return std::future::pending().await;
         }
-        let fault = roads.weather().fault(road, roads.now());
+        let is_write = !matches!(*request.method(), Method::GET | Method::HEAD);
+        let fault = roads.weather().fault(road, is_write, roads.now());
         let answered = match fault {
             Some(Fault::Refused(number, after)) => Ok(refusal(number, after)),
             Some(Fault::Unreachable) => Err(WireError::Connection),

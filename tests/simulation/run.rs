@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use super::chance::Chance;
-use super::ledger::{Breach, Promise};
+use super::ledger::{Breach, COPIED, Promise};
 use super::requests::{Request, draw};
 use super::roads::{Replica, Roads};
 use super::sabotage::Bug;
@@ -56,7 +56,10 @@ pub struct Report {
     pub repeated_acknowledgments: u64,
     pub repeated_outcomes: u64,
     pub ended: BTreeMap<String, u64>,
+    /// That could have succeeded in better weather.
     pub failed: u64,
+    /// Copies that were started.
+    pub copied: u64,
     pub faults: BTreeMap<&'static str, u64>,
     pub breaches: Vec<Breach>,
     /// The same for the same run.
@@ -81,11 +84,11 @@ pub fn run(plan: Plan) -> Report {
 struct World {
     plan: Plan,
     cloud: Cloud,
-    clock: Clock,
     roads: Roads,
     fleet: Arc<Fleet>,
     requests: Vec<Request>,
     calm: Duration,
+    events_per_delivery: Option<u32>,
 }
 
 /// The processors, and how they are replaced.
@@ -159,8 +162,13 @@ impl World {
         let calm = weather.calm;
         let roads = Roads::new(plan.seed, weather, plan.bug, plan.is_told);
         let takes = *chance.pick(&[0, 5, 300]);
-        let options =
-            Options { copy_takes: Duration::from_secs(takes), script: usual_script, ..Options::default() };
+        let options = Options {
+            config: "[requests]\nannounce = \"ours\"\n",
+            copy_takes: Duration::from_secs(takes),
+            script: usual_script,
+            events_per_delivery: *chance.pick(&[None, Some(4), Some(20)]),
+            ..Options::default()
+        };
         let webhooks = Arc::new(roads.clone()) as Arc<dyn Webhooks>;
         let cloud = cloud(&options, clock.clone(), Ids::seeded(plan.seed), webhooks);
         roads.connect(EVENT_GRID, cloud.event_grid.router());
@@ -169,8 +177,8 @@ impl World {
         roads.connect(KEY_VAULT, cloud.key_vault.router());
         let fleet = Fleet {
             roads: roads.clone(),
-            config: Config::from_toml(&(config() + "[requests]\nannounce = \"ours\"\n")).unwrap(),
-            clock: clock.clone(),
+            config: Config::from_toml(&(config() + options.config)).unwrap(),
+            clock,
             chance: Mutex::new(Chance::of(plan.seed, "fleet")),
             apps: Mutex::default(),
             started: Mutex::default(),
@@ -184,7 +192,15 @@ impl World {
             }
             requests.push(request);
         }
-        Self { plan, cloud, clock, roads, fleet: Arc::new(fleet), requests, calm }
+        Self {
+            plan,
+            cloud,
+            roads,
+            fleet: Arc::new(fleet),
+            requests,
+            calm,
+            events_per_delivery: options.events_per_delivery,
+        }
     }
 
     fn break_promise(&self, promise: Promise, what: String) {
@@ -197,9 +213,8 @@ impl World {
         for _ in 0..=chance.below(3) {
             self.fleet.start();
         }
-        let events_per_delivery = *chance.pick(&[None, Some(4), Some(20)]);
         for scope in scopes(&self.cloud) {
-            subscribe(&self.cloud, &scope, events_per_delivery).await;
+            subscribe(&self.cloud, &scope, self.events_per_delivery).await;
         }
         let looking = tokio::spawn(look_now_and_then(Arc::clone(&self.fleet), self.plan.seed, self.calm));
         self.ask(&mut chance).await;
@@ -348,6 +363,7 @@ impl World {
             repeated_outcomes: ledger.repeated_outcomes,
             ended,
             failed,
+            copied: ledger.times(COPIED),
             faults: self.roads.weather().done.clone(),
             breaches,
             digest: transcript.digest(),
