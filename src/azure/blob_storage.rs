@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use azure_core::credentials::TokenCredential;
@@ -39,8 +38,6 @@ mod notes;
 const API_VERSION: &str = "2025-11-05";
 /// `x-ms-client-request-id` takes 1 KiB of visible ASCII and comes back with blob events.
 const CONTEXT_BYTES_MAX: usize = 1_024;
-/// An answer is remembered before its publication, and must not hold that up for longer.
-const REMEMBER_SECONDS_MAX: Duration = Duration::from_secs(3);
 /// Where contexts are kept in the account that the work is about: those that do not fit there, and those of copies.
 pub const CONTEXTS: &str = "gridwich-contexts";
 
@@ -264,10 +261,7 @@ impl Storage for BlobStorage {
         said: Said,
         text: &str,
     ) -> Result<Option<String>, ParticipantError> {
-        let written = self.write_said(account, operation, said, text);
-        let written = tokio::time::timeout(REMEMBER_SECONDS_MAX, written).await;
-        written
-            .unwrap_or_else(|_| Err(ParticipantError::Unavailable("the memory of answers".to_owned(), None)))
+        self.write_said(account, operation, said, text).await
     }
 
     async fn recall(
