@@ -18,6 +18,7 @@ mod identities;
 mod keys;
 mod kills;
 mod locators;
+mod lost;
 mod messages;
 mod metadata;
 mod mixed;

@@ -15,6 +15,7 @@ use gridwich::azure::blob_storage::BlobStorage;
 use gridwich::azure::wire::{Wire, WireError};
 use gridwich::config::Config;
 use gridwich::telemetry::Telemetry;
+use gridwich::watch::Watch;
 use gridwich_handlers::participants::{BlobAddress, ContainerAddress, Participants, Storage as _};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
@@ -106,7 +107,7 @@ impl World {
         *self.app.lock().unwrap_or_else(PoisonError::into_inner) = app;
     }
 
-    /// Lets the processor look after copies under way, as often and as long as it takes for all to be told.
+    /// Lets the processor look after what is pending, as often and as long as it takes for all to be told.
     pub async fn watch_copies(&self) {
         for _ in 0..2 {
             self.look_after_copies().await;
@@ -114,12 +115,14 @@ impl World {
         }
     }
 
-    /// Lets the processor look once after copies under way.
+    /// Lets the processor look once after what is pending.
     pub async fn look_after_copies(&self) {
-        let watch = self.app.lock().unwrap_or_else(PoisonError::into_inner).copy_watch.clone();
-        if let Some(watch) = watch {
-            watch.look().await;
-        }
+        self.watch().look().await;
+    }
+
+    /// The processor's watch over what is pending.
+    pub fn watch(&self) -> Watch {
+        self.app.lock().unwrap_or_else(PoisonError::into_inner).watch.clone()
     }
 
     /// Starts another processor, with this configuration, in place of the one that runs.

@@ -146,7 +146,7 @@ impl Fleet {
     /// Has one processor look after what may have ended unheard.
     async fn look(&self) {
         let Some(replica) = self.roads.any() else { return };
-        let watch = lock(&self.apps).get(&replica.number).and_then(|app| app.copy_watch.clone());
+        let watch = lock(&self.apps).get(&replica.number).map(|app| app.watch.clone());
         if let Some(watch) = watch {
             replica.dead.run_until_cancelled(watch.look()).await;
         }
