@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh Debian machine with Rust: `make demo` and `make test`.
-.PHONY: demo test local schemas freeze lint bench help
+.PHONY: demo test local schemas freeze lint bench soak help
 
 help:
 	@echo "make demo     run a whole saga on the local cloud"
@@ -8,6 +8,8 @@ help:
 	@echo "make schemas  write schemas/ anew from the types"
 	@echo "make freeze   promise the messages as they are now: later changes must not break them"
 	@echo "make bench    measure what a ladder of renditions costs, against one ffmpeg for each"
+	@echo "make soak     SEEDS=500 FROM=1 OPERATIONS=100: run seeds of the simulation of faults; SEED=n tells all of one;"
+	@echo "              BUGS=1 plants bugs that must be caught"
 	@echo "make lint     formatting, clippy, and the dependencies' licences, sources and advisories"
 
 demo:
@@ -31,6 +33,11 @@ freeze:
 bench:
 	scripts/need.sh compiler ffmpeg
 	cargo bench --quiet --profile dev --package local-azure --bench ladder # what is measured is ffmpeg
+
+soak:
+	scripts/need.sh compiler
+	RUST_LIB_BACKTRACE=0 cargo bench --quiet --profile soak --bench soak -- --operations $(or $(OPERATIONS),100) \
+		$(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),500) --from $(or $(FROM),1)) $(if $(BUGS),--bugs)
 
 lint:
 	cargo fmt --all --check

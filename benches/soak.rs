@@ -12,6 +12,10 @@ use clap::Parser;
 use self::simulation::run::{Plan, Report, run};
 use self::simulation::sabotage::Bug;
 
+/// The program's own.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[path = "../tests/it/cloud.rs"]
 mod cloud;
 #[path = "../tests/simulation/mod.rs"]
