@@ -30,6 +30,9 @@ mod sagas;
 mod samples;
 mod schemas;
 mod send;
+#[path = "../simulation/mod.rs"]
+mod simulation;
+mod simulations;
 mod tidy;
 mod traces;
 mod wire;

@@ -33,6 +33,9 @@ const ANSWER_BYTES_MAX: usize = 700_000;
 /// So often a request comes again while it is not known what became of it: Event Grid's waits add up to a quarter of an hour
 /// by then.
 const PATIENT_TRIES: u32 = 5;
+/// So often it comes again while it cannot be kept, or looked up, what it is answered: what is said without that, another
+/// delivery may contradict. Event Grid's waits add up to an hour and three quarters by then.
+const MINDFUL_TRIES: u32 = 7;
 /// The member of an operation context that may name the trace it belongs to, in the words of W3C trace context.
 const TRACE: &str = "~traceparent";
 
@@ -190,42 +193,28 @@ impl Flow<'_> {
             None => match (self.answer::<H>(data, operation).await?, &memory) {
                 (None, _) => return Ok(()),
                 (Some(draft), None) => draft,
-                (Some(draft), Some(memory)) => self.remember::<H>(draft, memory, operation).await?,
+                (Some(draft), Some(memory)) => self.remember(memory, draft, operation).await?,
             },
+        };
+        let draft = match &memory {
+            // The work itself may tell another end; whoever speaks first is right.
+            Some(memory) if H::HANDS_OVER && draft.id == operation.id.outcome() => {
+                self.remember(&memory.of_end(), draft, operation).await?
+            }
+            _ => draft,
         };
         self.publish(draft, operation).await?;
         self.strike_off(home.as_deref(), operation).await;
         Ok(())
     }
 
-    /// What has been said before. What cannot be found out is waited for when the courier has brought the event before, but
-    /// not for ever.
+    /// What has been said before. What cannot be found out is waited for, but not for ever.
     async fn recall(&self, memory: &Memory<'_>, operation: &Operation) -> Result<Option<Draft>, Unsettled> {
         match memory.recall().await {
-            Err(error) if memory.is_strict || (1..=PATIENT_TRIES).contains(&operation.tries_before) => {
-                Err(unknown(&error))
-            }
+            Err(error) if memory.is_strict || operation.tries_before <= MINDFUL_TRIES => Err(unknown(&error)),
             Err(_) => Ok(None),
             Ok(said) => Ok(said),
         }
-    }
-
-    /// Keeps what is to be said, and returns what stands. The outcome of work whose end others tell is an end, whoever tells it.
-    async fn remember<H: Handler>(
-        &self,
-        draft: Draft,
-        memory: &Memory<'_>,
-        operation: &Operation,
-    ) -> Result<Draft, Unsettled> {
-        let is_end = self.is_request() && H::HANDS_OVER && draft.id == operation.id.outcome();
-        let draft = if is_end {
-            let ends = Memory { said: Said::End, account: memory.account.clone(), ..*memory };
-            // Somebody is waiting for an answer: what cannot be kept is said all the same.
-            ends.remember(draft.clone()).await.unwrap_or(draft)
-        } else {
-            draft
-        };
-        memory.remember(draft).await.map_err(|error| unknown(&error))
     }
 
     /// The end has been told, or need not be: nobody needs to look after the work any more. If it cannot be struck off, the
@@ -236,6 +225,22 @@ impl Flow<'_> {
         };
         if let Err(error) = storage.strike_off(account, operation.id).await {
             tracing::warn!(operation.id = %operation.id, "what has ended is still looked after: {error}");
+        }
+    }
+
+    /// Keeps what is to be said; what is said is what stands there. That it can be kept is waited for, but not for ever.
+    async fn remember(
+        &self,
+        memory: &Memory<'_>,
+        draft: Draft,
+        operation: &Operation,
+    ) -> Result<Draft, Unsettled> {
+        match memory.remember(draft.clone()).await {
+            Err(error) if memory.said == Said::End || operation.tries_before <= MINDFUL_TRIES => {
+                Err(unknown(&error))
+            }
+            Err(_) => Ok(draft),
+            Ok(first) => Ok(first),
         }
     }
 
