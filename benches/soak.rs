@@ -131,7 +131,7 @@ fn tell(seed: u64, operations: usize) -> ExitCode {
         println!("{line}");
     }
     print!("{}", report.stories);
-    report.breaches.iter().for_each(|breach| println!("{breach:?}"));
+    report.breaches.iter().for_each(|breach| println!("{breach}"));
     let again = run(plan(seed, operations));
     println!("digest {}, and the second time {}", report.digest, again.digest);
     if report.breaches.is_empty() && report.digest == again.digest {
@@ -174,7 +174,6 @@ fn complain(seed: u64, operations: usize, report: &Report) {
     }
     println!("seed {seed} broke promises; all of it: make soak SEED={seed} OPERATIONS={operations}");
     for breach in report.breaches.iter().take(5) {
-        let what = breach.what.chars().take(600).collect::<String>();
-        println!("  {:?} of operation {:?}: {what}", breach.promise, breach.operation);
+        println!("  {}", breach.to_string().chars().take(600).collect::<String>());
     }
 }

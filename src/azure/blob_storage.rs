@@ -41,8 +41,8 @@ mod pending;
 const API_VERSION: &str = "2025-11-05";
 /// `x-ms-client-request-id` takes 1 KiB of visible ASCII and comes back with blob events.
 const CONTEXT_BYTES_MAX: usize = 1_024;
-/// What has ended is struck off behind its last answer, and must not hold the courier up for longer.
-const STRIKE_OFF_SECONDS_MAX: Duration = Duration::from_secs(3);
+/// What is struck off behind an answer must not hold up the courier for longer.
+const STRIKE_SECONDS_MAX: Duration = Duration::from_secs(3);
 /// Where contexts are kept in the account that the work is about: those that do not fit there, and those of copies.
 pub const CONTEXTS: &str = "gridwich-contexts";
 
@@ -252,8 +252,7 @@ impl Storage for BlobStorage {
     }
 
     async fn strike_off(&self, account: &str, operation: OperationId) -> Result<(), ParticipantError> {
-        let struck =
-            tokio::time::timeout(STRIKE_OFF_SECONDS_MAX, self.delete_pending(account, operation)).await;
+        let struck = tokio::time::timeout(STRIKE_SECONDS_MAX, self.delete_pending(account, operation)).await;
         struck.unwrap_or_else(|_| Err(ParticipantError::Unavailable("what is pending".to_owned(), None)))
     }
 

@@ -1,5 +1,7 @@
 //! Seeds of the simulation that every change must pass, and bugs that it must catch. `make soak` runs as many seeds as wanted.
 
+use std::collections::BTreeSet;
+
 use crate::simulation::run::{Plan, Report, run};
 use crate::simulation::sabotage::Bug;
 
@@ -18,15 +20,24 @@ fn assert_kept(seed: u64) -> Report {
     let told = run(Plan { is_told: true, ..plan(seed) });
     let transcript = told.transcript.unwrap_or_default().join("\n");
     let again = format!("make soak SEED={seed} OPERATIONS={OPERATIONS}");
-    panic!("{transcript}\n{}\n{:#?}\nonce more: {again}", told.stories, report.breaches);
+    let breaches = report.breaches.iter().map(|breach| format!("{breach}\n")).collect::<String>();
+    panic!("{transcript}\n{}\n{breaches}once more: {again}", told.stories);
 }
 
 /// Runs seeds, and expects that there was weather to speak of.
 fn sail(seeds: std::ops::Range<u64>) {
     let reports = seeds.map(assert_kept).collect::<Vec<_>>();
-    let faults = reports.iter().map(|report| report.faults.values().sum::<u64>()).sum::<u64>();
-    let operations = reports.iter().map(|report| report.operations as u64).sum::<u64>();
-    assert!(faults > operations, "only {faults} faults in {operations} operations");
+    let sum = |of: fn(&Report) -> u64| reports.iter().map(of).sum::<u64>();
+    let operations = sum(|report| report.operations as u64);
+    // Otherwise the weather was too good, or so bad that nothing was done.
+    assert!(sum(|report| report.faults.values().sum()) > operations);
+    assert!(sum(|report| report.publications) > 3 * operations);
+    assert!(sum(|report| report.repeated_acknowledgments) > 0);
+    assert!(sum(|report| report.repeated_outcomes) > 0);
+    assert!(sum(|report| report.failed) < operations / 4);
+    assert!(sum(|report| report.copied) > 0);
+    let ended = reports.iter().flat_map(|report| report.ended.keys()).collect::<BTreeSet<_>>();
+    assert!(ended.len() > 10, "{ended:?}");
 }
 
 #[test]

@@ -45,6 +45,15 @@ pub struct Breach {
     pub what: String,
 }
 
+impl std::fmt::Display for Breach {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.operation {
+            Some(number) => write!(f, "{:?} of operation {number}: {}", self.promise, self.what),
+            None => write!(f, "{:?}: {}", self.promise, self.what),
+        }
+    }
+}
+
 /// An event as the topic of answers accepted it.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]

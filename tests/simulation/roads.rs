@@ -294,7 +294,8 @@ fn named(body: &[u8]) -> Vec<Delivered> {
 
 /// What tells of an end that the processor also learns of in another way.
 fn is_completion(event_type: &str) -> bool {
-    matches!(event_type, "Microsoft.Storage.BlobCreated")
+    let ends = ["JobFinished", "JobErrored", "JobCanceled", "BlobCreated", "BlobDeleted"];
+    event_type.starts_with("Microsoft.") && ends.iter().any(|end| event_type.ends_with(end))
 }
 
 /// What a service did that must not be done twice.

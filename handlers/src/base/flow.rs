@@ -198,7 +198,7 @@ impl Flow<'_> {
         };
         let draft = match &memory {
             // The work itself may tell another end; whoever speaks first is right.
-            Some(memory) if H::HANDS_OVER && draft.id == operation.id.outcome() => {
+            Some(memory) if self.is_request() && H::HANDS_OVER && draft.id == operation.id.outcome() => {
                 self.remember(&memory.of_end(), draft, operation).await?
             }
             _ => draft,
@@ -217,17 +217,6 @@ impl Flow<'_> {
         }
     }
 
-    /// The end has been told, or need not be: nobody needs to look after the work any more. If it cannot be struck off, the
-    /// watch tells the end once more, from memory.
-    async fn strike_off(&self, home: Option<&str>, operation: &Operation) {
-        let (Some(account), Some(storage)) = (home, self.world.participants.storage.as_deref()) else {
-            return;
-        };
-        if let Err(error) = storage.strike_off(account, operation.id).await {
-            tracing::warn!(operation.id = %operation.id, "what has ended is still looked after: {error}");
-        }
-    }
-
     /// Keeps what is to be said; what is said is what stands there. That it can be kept is waited for, but not for ever.
     async fn remember(
         &self,
@@ -236,11 +225,22 @@ impl Flow<'_> {
         operation: &Operation,
     ) -> Result<Draft, Unsettled> {
         match memory.remember(draft.clone()).await {
-            Err(error) if memory.said == Said::End || operation.tries_before <= MINDFUL_TRIES => {
+            Err(error) if !self.is_request() || operation.tries_before <= MINDFUL_TRIES => {
                 Err(unknown(&error))
             }
             Err(_) => Ok(draft),
             Ok(first) => Ok(first),
+        }
+    }
+
+    /// The end has been told, or need not be: nobody needs to look after the work any more. If it cannot be struck off, the
+    /// watch tells the end once more, from memory.
+    async fn strike_off(&self, home: Option<&str>, operation: &Operation) {
+        let (Some(account), Some(storage)) = (home, self.world.participants.storage.as_deref()) else {
+            return;
+        };
+        if let Err(error) = storage.strike_off(account, operation.id).await {
+            tracing::warn!(operation.id = %operation.id, "what has ended is still looked after: {error}");
         }
     }
 

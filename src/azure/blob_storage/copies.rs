@@ -44,8 +44,7 @@ impl BlobStorage {
         let source = self.source_url(&copy).await?;
         let begun = self.blob(copy.destination)?.start_copy_from_url(source.into(), Some(options)).await;
         match begun {
-            // Of a copy that is over already storage tells by itself.
-            Ok(begun) if begun.copy_status().map_err(failed)? == Some(CopyStatus::Success) => Ok(()),
+            // Also one that is over already: storage's word of it may be lost.
             Ok(begun) => {
                 let copy_id = begun.copy_id().map_err(failed)?.unwrap_or_default();
                 self.watch(&copy, &copy_id).await
