@@ -221,10 +221,10 @@ impl World {
         let rest = self.calm.saturating_sub(self.roads.now());
         tokio::time::sleep(rest).await;
         self.settle().await;
-        let remade = self.repeat_late(&mut chance).await;
+        let undone = self.repeat_late(&mut chance).await;
         self.settle().await;
         looking.abort();
-        self.check(&remade).await;
+        self.check(&undone).await;
     }
 
     /// What is there before anybody asks for anything.
@@ -302,32 +302,44 @@ impl World {
         }
     }
 
-    /// Delivers some requests once more, long after; and says which blobs somebody had made anew before that.
-    async fn repeat_late(&self, chance: &mut Chance) -> Vec<(usize, String)> {
-        let mut remade = Vec::new();
-        for (number, request) in self.requests.iter().enumerate() {
-            let is_deletion = request.event_type == "request.blob.delete" && request.needs.is_some();
-            if is_deletion && self.roads.ledger().is_over(number) {
-                let name = request.needs.clone().unwrap_or_default();
-                self.put("archive", &name).await;
-                remade.push((number, name));
-                self.roads.echo(&request.event()).await;
-            } else if chance.happens(150) {
-                self.roads.echo(&request.event()).await;
+    /// Delivers some requests once more, long after; what they had done somebody has undone meanwhile. Says what must stay as
+    /// it is then: the blob of an operation, and whether it is there.
+    async fn repeat_late(&self, chance: &mut Chance) -> Vec<Undone> {
+        let mut undone = Vec::new();
+        for (operation, request) in self.requests.iter().enumerate() {
+            let is_over = self.roads.ledger().is_over(operation);
+            match (request.event_type, &request.needs) {
+                ("request.blob.delete", Some(name)) if is_over => {
+                    self.put("archive", name).await;
+                    undone.push(Undone {
+                        operation,
+                        container: "show".into(),
+                        name: name.clone(),
+                        is_there: true,
+                    });
+                }
+                ("request.blob.copy", _) if is_over => {
+                    let uri = request.data["destinationUri"].as_str().unwrap_or_default();
+                    let mut path = uri.rsplit('/').map(str::to_owned);
+                    let (name, container) =
+                        (path.next().unwrap_or_default(), path.next().unwrap_or_default());
+                    self.cloud.blob_storage.remove("archive", &container, &name).await.unwrap();
+                    undone.push(Undone { operation, container, name, is_there: false });
+                }
+                _ if chance.happens(850) => continue,
+                _ => {}
             }
+            self.roads.echo(&request.event()).await;
         }
-        remade
+        undone
     }
 
-    async fn check(&self, remade: &[(usize, String)]) {
-        for (number, name) in remade {
-            if self.cloud.blob_storage.read("archive", "show", name).await.is_err() {
-                let what = format!("{name} was made anew and is gone");
-                self.roads.ledger().breaches.push(Breach {
-                    promise: Promise::NotDoneAgain,
-                    operation: Some(*number),
-                    what,
-                });
+    async fn check(&self, undone: &[Undone]) {
+        for Undone { operation, container, name, is_there } in undone {
+            if self.cloud.blob_storage.read("archive", container, name).await.is_ok() != *is_there {
+                let what = format!("{container}/{name} was undone, and is as if it had not been");
+                let (promise, operation) = (Promise::NotDoneAgain, Some(*operation));
+                self.roads.ledger().breaches.push(Breach { promise, operation, what });
             }
         }
         for TopicCounts { name, subscriptions, .. } in self.cloud.event_grid.counts() {
@@ -371,6 +383,14 @@ impl World {
             stories,
         }
     }
+}
+
+/// A blob that somebody has made or removed after an operation had done the contrary.
+struct Undone {
+    operation: usize,
+    container: String,
+    name: String,
+    is_there: bool,
 }
 
 /// As often as some minutes, and in calm weather now and then: each look costs requests.

@@ -46,8 +46,8 @@ pub enum Bug {
     DeletesBlindly,
     /// Jobs are named by chance.
     NamesJobsByChance,
-    /// Storage is not told for which operation it works.
-    LosesTheThread,
+    /// Storage is told of another operation than the one it works for.
+    MixesUpThreads,
     /// Everybody's blobs are announced.
     TalksOfStrangers,
     /// What must come again is refused for good.
@@ -73,11 +73,11 @@ impl Bug {
         (Self::CountsRepeats, &[Promise::RepeatsAreEqual]),
         (Self::RenamesRepeats, &[Promise::RepeatsAreEqual]),
         (Self::RenumbersInterim, &[Promise::RepeatsAreEqual]),
-        (Self::ForgetsAnswers, &[Promise::RepeatsAreEqual, Promise::OneOutcome]),
+        (Self::ForgetsAnswers, &[Promise::NotDoneAgain]),
         (Self::ForgetsNotes, &[Promise::DoneOnce, Promise::OneOutcome, Promise::RepeatsAreEqual]),
-        (Self::DeletesBlindly, &[Promise::NotDoneAgain, Promise::DoneOnce]),
+        (Self::DeletesBlindly, &[Promise::NotDoneAgain]),
         (Self::NamesJobsByChance, &[Promise::DoneOnce]),
-        (Self::LosesTheThread, &[Promise::OneOutcome]),
+        (Self::MixesUpThreads, &[Promise::RightOutcome, Promise::RepeatsAreEqual, Promise::OneOutcome]),
         (Self::TalksOfStrangers, &[Promise::OnlyWhatWasAsked]),
         (Self::RefusesForGood, &[Promise::NothingLeft]),
         (Self::FailsSilently, &[Promise::SettledInTime, Promise::OneOutcome]),
@@ -99,12 +99,13 @@ pub struct Saboteur {
     pub bug: Bug,
     drawn: u64,
     context_before: Option<Value>,
+    thread_before: Option<http::HeaderValue>,
     published: Vec<String>,
 }
 
 impl Saboteur {
     pub fn new(bug: Bug) -> Self {
-        Self { bug, drawn: 0, context_before: None, published: Vec::new() }
+        Self { bug, drawn: 0, context_before: None, thread_before: None, published: Vec::new() }
     }
 
     fn draw(&mut self) -> String {
@@ -124,7 +125,8 @@ impl Saboteur {
         let (parts, body) = request.into_parts();
         let before = events.len();
         let changed = events.clone().into_iter().filter_map(|event| self.event(event)).collect::<Vec<_>>();
-        if changed == events {
+        // Written anew, a context has lost its escapes and the digits of its numbers.
+        if changed == events && self.bug != Bug::RespellsContext {
             return Sent::On(Request::from_parts(parts, body));
         }
         if changed.is_empty() && before > 0 {
@@ -192,16 +194,23 @@ impl Saboteur {
             Bug::ForgetsNotes if is_note && !is_answer => {
                 return Sent::Answered(answer(StatusCode::NOT_FOUND));
             }
-            Bug::DeletesBlindly if request.method() == Method::DELETE => {
+            Bug::DeletesBlindly if is_note && request.method() == Method::PUT => {
+                return Sent::Answered(answer(StatusCode::CREATED));
+            }
+            Bug::DeletesBlindly if is_note => return Sent::Answered(answer(StatusCode::NOT_FOUND)),
+            Bug::DeletesBlindly => {
                 request.headers_mut().remove("if-match");
             }
-            Bug::DeletesBlindly if is_answer => return Sent::Answered(answer(StatusCode::NOT_FOUND)),
             Bug::NamesJobsByChance if request.method() == Method::PUT && path.contains("/jobs/") => {
                 let uri = request.uri().to_string().replace("?", &format!("-{}?", self.draw()));
                 *request.uri_mut() = uri.parse().unwrap();
             }
-            Bug::LosesTheThread => {
-                request.headers_mut().remove("x-ms-client-request-id");
+            Bug::MixesUpThreads => {
+                let thread = request.headers_mut().get_mut("x-ms-client-request-id");
+                if let Some(thread) = thread.filter(|thread| thread.as_bytes().starts_with(b"{")) {
+                    let own = thread.clone();
+                    *thread = self.thread_before.replace(own.clone()).unwrap_or(own);
+                }
             }
             _ => {}
         }
