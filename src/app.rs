@@ -9,20 +9,21 @@ use std::time::Duration;
 use axum::Router;
 use gridwich_handlers::base::World;
 use gridwich_handlers::participants::{
-    Analyzer, Announce, CanceledAs, KeyRoller, Participants, Policy, Secrets, Storage,
+    Analyzer, Announce, CanceledAs, DeadLetters, KeyRoller, Participants, Policy, Secrets, Storage,
 };
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::admission::Admission;
 use crate::azure::blob_storage::BlobStorage;
+use crate::azure::blob_storage::dead_letters::DeadLetterContainer;
 use crate::azure::credential::credential;
 use crate::azure::event_grid::EventGridTopic;
 use crate::azure::key_roller::ArmKeyRoller;
 use crate::azure::key_vault::KeyVaultSecrets;
 use crate::azure::media_services;
 use crate::azure::wire::Wire;
-use crate::config::{self, Config, MediaAuth, SecretSetting, TokenAuth};
+use crate::config::{self, Config, DeadLettersConfig, MediaAuth, SecretSetting, TokenAuth};
 use crate::copy_watch::CopyWatch;
 use crate::endpoint::{Door, router};
 use crate::media_info::MediaInfo;
@@ -65,17 +66,7 @@ impl App {
         wire: &Arc<dyn Wire>,
         telemetry: &Telemetry,
     ) -> Result<Self, StartupError> {
-        if !config.secrets().iter().any(|setting| setting.secret.reference().is_some()) {
-            return Self::new(config, wire, telemetry);
-        }
-        let setting = StartupError::Setting;
-        let identity = match config.key_vault.auth {
-            TokenAuth::Entra => Some(credential(&config.entra, wire).map_err(setting)?),
-            TokenAuth::Bearer => None,
-        };
-        if let Some(vault) = KeyVaultSecrets::new(config, identity.as_ref(), wire).map_err(setting)? {
-            vault.read_all().await.map_err(setting)?;
-        }
+        read_secrets(config, wire).await?;
         Self::new(config, wire, telemetry)
     }
 
@@ -116,7 +107,9 @@ impl App {
         if !config.storage.accounts.is_empty() {
             let storage =
                 BlobStorage::new(&config.storage.accounts, identity.as_ref(), wire).map_err(setting)?;
-            let storage = Arc::new(storage) as Arc<dyn Storage>;
+            let storage = Arc::new(storage);
+            participants.dead_letters = dead_letters(config, &storage);
+            let storage = storage as Arc<dyn Storage>;
             participants.analyzer = analyzer(config, &storage);
             participants.storage = Some(storage);
         }
@@ -203,6 +196,25 @@ impl App {
     }
 }
 
+/// Reads what the configuration keeps in Key Vault.
+///
+/// # Errors
+/// Names the setting whose secret cannot be read.
+pub async fn read_secrets(config: &Config, wire: &Arc<dyn Wire>) -> Result<(), StartupError> {
+    if !config.secrets().iter().any(|setting| setting.secret.reference().is_some()) {
+        return Ok(());
+    }
+    let setting = StartupError::Setting;
+    let identity = match config.key_vault.auth {
+        TokenAuth::Entra => Some(credential(&config.entra, wire).map_err(setting)?),
+        TokenAuth::Bearer => None,
+    };
+    if let Some(vault) = KeyVaultSecrets::new(config, identity.as_ref(), wire).map_err(setting)? {
+        vault.read_all().await.map_err(setting)?;
+    }
+    Ok(())
+}
+
 /// Without a secret anybody could deliver; then nobody beyond this machine can.
 fn address(configured: SocketAddr, is_open: bool) -> SocketAddr {
     if !is_open {
@@ -227,6 +239,14 @@ fn needs_identity(config: &Config) -> bool {
 fn analyzer(config: &Config, storage: &Arc<dyn Storage>) -> Option<Arc<dyn Analyzer>> {
     let is_wanted = !config.analysis.program.is_empty();
     is_wanted.then(|| Arc::new(MediaInfo::new(&config.analysis, Arc::clone(storage))) as Arc<dyn Analyzer>)
+}
+
+fn dead_letters(config: &Config, storage: &Arc<BlobStorage>) -> Option<Arc<dyn DeadLetters>> {
+    let DeadLettersConfig { account, container } = &config.dead_letters;
+    let is_wanted = config.dead_letters.is_set();
+    is_wanted.then(|| {
+        Arc::new(DeadLetterContainer::new(Arc::clone(storage), account, container)) as Arc<dyn DeadLetters>
+    })
 }
 
 /// We ourselves, as far as we have been given keys.

@@ -93,6 +93,7 @@ fn event_of(copy: EndedCopy) -> Event {
         event_type: CopyEndedEvent::EVENT_TYPE.to_owned(),
         subject: copy.destination,
         data_version: String::new(),
+        time: String::new(),
         trace: None,
         data: Bytes::from(serde_json::to_vec(&data).unwrap_or_default()),
         tries_before: 0,

@@ -31,6 +31,7 @@ mod address;
 mod blobs;
 mod containers;
 mod copies;
+pub mod dead_letters;
 mod metadata;
 mod notes;
 

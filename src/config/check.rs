@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
-use super::{Config, CredentialKind, MediaAccountConfig, MediaConfig, SecretSetting};
+use super::{Config, CredentialKind, DeadLettersConfig, MediaAccountConfig, MediaConfig, SecretSetting};
 
 /// Refuses what could not work, by key and expectation.
 pub(super) fn check(config: &Config) -> Result<(), String> {
@@ -32,6 +32,14 @@ pub(super) fn check(config: &Config) -> Result<(), String> {
     names.sort_unstable();
     if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
         return Err(format!("storage.accounts: {:?} is there twice", twice[0]));
+    }
+    let DeadLettersConfig { account, container } = &config.dead_letters;
+    if config.dead_letters.is_set() && !names.contains(&account.as_str()) {
+        return Err(format!("dead_letters.account is {account:?}: expected one of storage.accounts"));
+    }
+    if config.dead_letters.is_set() == container.is_empty() {
+        let expected = "expected the name of a container if there is an account, and none without";
+        return Err(format!("dead_letters.container is {container:?}: {expected}"));
     }
     if config.entra.credential == CredentialKind::ClientSecret {
         let entra = [("tenant_id", &config.entra.tenant_id), ("client_id", &config.entra.client_id)];
