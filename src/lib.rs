@@ -8,6 +8,7 @@ pub mod clock;
 pub mod config;
 pub mod contract;
 pub mod copy_watch;
+pub mod deadletter;
 pub mod endpoint;
 #[cfg(feature = "local")]
 pub mod local;
