@@ -31,6 +31,7 @@ use crate::publisher::TopicPublisher;
 use crate::server;
 use crate::steps::Steps;
 use crate::telemetry::Telemetry;
+use crate::telemetry::dead_letters::CountedDeadLetters;
 
 /// Why the program cannot start; names the setting or the address.
 #[derive(Debug, thiserror::Error)]
@@ -107,8 +108,13 @@ impl App {
         if !config.storage.accounts.is_empty() {
             let storage =
                 BlobStorage::new(&config.storage.accounts, identity.as_ref(), wire).map_err(setting)?;
-            let storage = Arc::new(storage);
-            participants.dead_letters = dead_letters(config, &storage);
+            let DeadLettersConfig { account, container } = &config.dead_letters;
+            let storage = Arc::new(storage.guarding(account, container));
+            if config.dead_letters.is_set() {
+                let place = DeadLetterContainer::new(Arc::clone(&storage), account, container);
+                let counted = CountedDeadLetters { place, metrics: Arc::clone(&telemetry.metrics) };
+                participants.dead_letters = Some(Arc::new(counted) as Arc<dyn DeadLetters>);
+            }
             let storage = storage as Arc<dyn Storage>;
             participants.analyzer = analyzer(config, &storage);
             participants.storage = Some(storage);
@@ -239,14 +245,6 @@ fn needs_identity(config: &Config) -> bool {
 fn analyzer(config: &Config, storage: &Arc<dyn Storage>) -> Option<Arc<dyn Analyzer>> {
     let is_wanted = !config.analysis.program.is_empty();
     is_wanted.then(|| Arc::new(MediaInfo::new(&config.analysis, Arc::clone(storage))) as Arc<dyn Analyzer>)
-}
-
-fn dead_letters(config: &Config, storage: &Arc<BlobStorage>) -> Option<Arc<dyn DeadLetters>> {
-    let DeadLettersConfig { account, container } = &config.dead_letters;
-    let is_wanted = config.dead_letters.is_set();
-    is_wanted.then(|| {
-        Arc::new(DeadLetterContainer::new(Arc::clone(storage), account, container)) as Arc<dyn DeadLetters>
-    })
 }
 
 /// We ourselves, as far as we have been given keys.

@@ -405,7 +405,7 @@ mod tests {
                 "other",
                 "dead_letters.account is \"other\": expected one of",
             ),
-            ("GRIDWICH__DEAD_LETTERS__CONTAINER", "letters", "dead_letters.container"),
+            ("GRIDWICH__DEAD_LETTERS__CONTAINER", "letters", "dead_letters.account is \"\""),
             ("GRIDWICH__MEDIA__CANCELED", "maybe", "expected one of canceled, failure"),
             (
                 "GRIDWICH__MEDIA__DRM__FAIR_PLAY_ASK_HEX",

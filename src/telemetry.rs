@@ -26,6 +26,7 @@ use self::log_link::LogLink;
 use self::metrics::Metrics;
 use crate::config::{LogFormat, TelemetryConfig};
 
+pub mod dead_letters;
 mod log_link;
 pub mod metrics;
 mod panics;

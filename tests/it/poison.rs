@@ -176,6 +176,7 @@ async fn once_the_cause_is_mended_a_letter_is_replayed_as_another_operation_of_t
     assert_eq!(answers[1]["data"]["operationContext"], json!({"id": "2"}));
 
     // The letter is still there: replayed again, it is the same operation.
+    world.replace_processor();
     let (ended, again) = deadletter(&world, &["replay", "--all"]).await;
     ended.unwrap();
     assert_eq!(again, said);
@@ -247,6 +248,7 @@ async fn a_request_of_which_nothing_is_remembered_is_kept_once_however_often_it_
     }]);
     for tries_before in 0..3 {
         assert_eq!(deliver(&world, encode.clone(), tries_before).await, StatusCode::OK);
+        break_processor(&world, |parts| parts.uri.path().contains("/mediaServices/"));
     }
     let failures = world.answers().into_iter().filter(|it| it["eventType"] == "response.failure");
     let failures = failures.map(|mut it| it["id"].take()).collect::<Vec<_>>();
@@ -311,6 +313,33 @@ async fn a_step_that_breaks_while_it_is_put_away_leaves_its_slot_to_the_next() {
     assert_eq!(sound.await, Verdict::Settled);
     steps.stop();
     steps.drained().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_kept_is_counted_and_out_of_reach_of_requests() {
+    let world = World::with(Options { config: SETTINGS, ..Options::default() }).await;
+    break_processor(&world, is_poisoned);
+    deliver(&world, json!([create("1", "poisoned")]), 0).await;
+    let metrics = String::from_utf8(world.get(PROCESSOR, "/metrics").await.body().to_vec()).unwrap();
+    let counted = metrics.lines().find(|line| line.starts_with("gridwich_dead_letters_total{")).unwrap();
+    assert!(
+        counted.contains(r#"reason="HandlerPanicked""#) && counted.contains(r#"kept="true""#),
+        "{counted}"
+    );
+    assert!(counted.ends_with(" 1"), "{counted}");
+
+    let mut copied = copy("2");
+    copied["data"]["sourceUri"] = json!("http://127.0.0.1:10000/proxy/dead-letters/a.json");
+    let mut deleted = create("3", "dead-letters");
+    deleted["eventType"] = json!("request.blob.container.delete");
+    deleted["data"]["storageAccountName"] = json!("proxy");
+    let before = world.answers().len();
+    deliver(&world, json!([copied, deleted]), 0).await;
+    let answers = world.answers().split_off(before);
+    let refused = answers.iter().filter(|it| it["eventType"] == "response.failure");
+    let refused = refused.map(|it| it["data"]["logEventMessage"].as_str().unwrap()).collect::<Vec<_>>();
+    assert!(refused.len() == 2 && refused.iter().all(|it| it.contains("the processor's own")), "{refused:?}");
+    assert_eq!(listed(&world, &[]).await.len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
