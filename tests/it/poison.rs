@@ -236,27 +236,21 @@ async fn a_request_whose_storage_stays_out_of_reach_fails_once_when_the_patience
 #[tokio::test(start_paused = true)]
 async fn a_request_of_which_nothing_is_remembered_is_kept_once_however_often_it_comes() {
     let world = world().await;
-    world.upload("inbox", "show-17", "clip.mp4", b"moving pictures").await;
-    break_processor(&world, |parts| parts.uri.path().contains("/mediaServices/"));
-    let encode = json!([{
-        "id": "1", "eventType": "request.encode.mediaservicesv3.create", "dataVersion": "1.0",
-        "data": {
-            "inputs": [{"blobUri": "http://127.0.0.1:10000/inbox/show-17/clip.mp4"}],
-            "outputContainer": "http://127.0.0.1:10000/proxy/show-17", "transformName": "AdaptiveStreaming",
-            "operationContext": {"id": 1},
-        },
-    }]);
-    for tries_before in 0..3 {
-        assert_eq!(deliver(&world, encode.clone(), tries_before).await, StatusCode::OK);
-        break_processor(&world, |parts| parts.uri.path().contains("/mediaServices/"));
+    let out_of_reach = Fault::Refuse(StatusCode::SERVICE_UNAVAILABLE, None);
+    world.cloud.faults.storage.always(out_of_reach, |parts| parts.uri.path().contains("gridwich-contexts"));
+    let mut event = create("1", "poisoned");
+    event.as_object_mut().unwrap().remove("eventTime");
+    // The first, and some when the patience with the memory is over.
+    for tries_before in [0, 7, 8] {
+        break_processor(&world, is_poisoned);
+        assert_eq!(deliver(&world, json!([event]), tries_before).await, StatusCode::OK);
     }
     let failures = world.answers().into_iter().filter(|it| it["eventType"] == "response.failure");
     let failures = failures.map(|mut it| it["id"].take()).collect::<Vec<_>>();
     assert!(failures.len() == 3 && failures.iter().all(|id| *id == failures[0]), "{failures:?}");
     let letters = listed(&world, &[]).await;
-    assert_eq!(letters.len(), 1, "{letters:?}");
-    let (blob, folder) =
-        (letters[0]["blob"].as_str().unwrap(), "GRIDWICH/REQUEST.ENCODE.MEDIASERVICESV3.CREATE/");
+    assert_eq!((letters.len(), &letters[0]["attempts"]), (1, &json!(1)));
+    let (blob, folder) = (letters[0]["blob"].as_str().unwrap(), "GRIDWICH/REQUEST.BLOB.CONTAINER.CREATE/");
     assert!(
         blob.strip_prefix(folder).is_some_and(|name| !name.contains('/')),
         "the event names no time: {blob}"
