@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use gridwich_handlers::participants::Storage as _;
+use http::StatusCode;
 use local_azure::faults::Fault;
 use local_azure::ids::development_key;
 use local_azure::inside::BlobFiles as _;
@@ -129,6 +130,26 @@ async fn what_is_refused_stays_and_the_rest_is_replayed() {
     let error = ended.unwrap_err();
     assert_eq!((error.exit_code(), error.to_string().as_str()), (2, "nobody: there is no such dead letter"));
     assert_eq!(listed(&world, &[]).await.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_letter_that_cannot_be_taken_off_is_complained_of_and_does_no_harm() {
+    let world = world().await;
+    put(&world, "REQUESTS/TO-PROCESSOR/2026/03/04/09/1.json", &json!([record(create("1", "show-1"))])).await;
+    let faults = world.cloud.faults.storage.clone();
+    faults.always(Fault::Refuse(StatusCode::FORBIDDEN, None), |parts| parts.method == "DELETE");
+    let (ended, said) = deadletter(&world, &["replay", "1"]).await;
+    let error = ended.unwrap_err();
+    assert_eq!(said, "replayed request.blob.container.create 1\n");
+    assert!(error.to_string().contains("1.json: replayed, but still there: access to"), "{error}");
+    assert_eq!((error.exit_code(), listed(&world, &[]).await.len()), (1, 1));
+    faults.clear();
+    deadletter(&world, &["replay", "1"]).await.0.unwrap();
+    assert!(listed(&world, &[]).await.is_empty());
+    let mut answers = world.answers();
+    answers.sort_by_key(|answer| answer["id"].to_string());
+    answers.dedup_by_key(|answer| answer["id"].clone());
+    assert_eq!(answers.len(), 2, "{answers:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -82,7 +82,7 @@ impl DeadLetterContainer {
     ///
     /// # Errors
     /// When the account does not answer, does not let us, or there are more than [`BLOBS_MAX`].
-    pub async fn list(&self, prefix: &str) -> Result<Vec<ListedLetters>, ParticipantError> {
+    pub async fn list(&self, prefix: &str) -> Result<Option<Vec<ListedLetters>>, ParticipantError> {
         let options = BlobContainerClientListBlobsOptions {
             prefix: Some(prefix.to_owned()).filter(|prefix| !prefix.is_empty()),
             ..BlobContainerClientListBlobsOptions::default()
@@ -93,9 +93,8 @@ impl DeadLetterContainer {
         loop {
             let item = match listing.try_next().await {
                 Ok(Some(item)) => item,
-                Ok(None) => return Ok(listed),
-                // It is made with the first letter.
-                Err(error) if code(&error) == Some("ContainerNotFound") => return Ok(listed),
+                Ok(None) => return Ok(Some(listed)),
+                Err(error) if code(&error) == Some("ContainerNotFound") => return Ok(None),
                 Err(error) => return Err(self.failed(&error)),
             };
             if listed.len() == BLOBS_MAX {
