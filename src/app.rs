@@ -9,26 +9,28 @@ use std::time::Duration;
 use axum::Router;
 use gridwich_handlers::base::World;
 use gridwich_handlers::participants::{
-    Analyzer, Announce, CanceledAs, KeyRoller, Participants, Policy, Secrets, Storage,
+    Analyzer, Announce, CanceledAs, DeadLetters, KeyRoller, Participants, Policy, Secrets, Storage,
 };
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::admission::Admission;
 use crate::azure::blob_storage::BlobStorage;
+use crate::azure::blob_storage::dead_letters::DeadLetterContainer;
 use crate::azure::credential::credential;
 use crate::azure::event_grid::EventGridTopic;
 use crate::azure::key_roller::ArmKeyRoller;
 use crate::azure::key_vault::KeyVaultSecrets;
 use crate::azure::media_services;
 use crate::azure::wire::Wire;
-use crate::config::{self, Config, MediaAuth, SecretSetting, TokenAuth};
+use crate::config::{self, Config, DeadLettersConfig, MediaAuth, SecretSetting, TokenAuth};
 use crate::endpoint::{Door, router};
 use crate::media_info::MediaInfo;
 use crate::publisher::TopicPublisher;
 use crate::server;
 use crate::steps::Steps;
 use crate::telemetry::Telemetry;
+use crate::telemetry::dead_letters::CountedDeadLetters;
 use crate::watch::Watch;
 
 /// Why the program cannot start; names the setting or the address.
@@ -65,17 +67,7 @@ impl App {
         wire: &Arc<dyn Wire>,
         telemetry: &Telemetry,
     ) -> Result<Self, StartupError> {
-        if !config.secrets().iter().any(|setting| setting.secret.reference().is_some()) {
-            return Self::new(config, wire, telemetry);
-        }
-        let setting = StartupError::Setting;
-        let identity = match config.key_vault.auth {
-            TokenAuth::Entra => Some(credential(&config.entra, wire).map_err(setting)?),
-            TokenAuth::Bearer => None,
-        };
-        if let Some(vault) = KeyVaultSecrets::new(config, identity.as_ref(), wire).map_err(setting)? {
-            vault.read_all().await.map_err(setting)?;
-        }
+        read_secrets(config, wire).await?;
         Self::new(config, wire, telemetry)
     }
 
@@ -116,7 +108,14 @@ impl App {
         if !config.storage.accounts.is_empty() {
             let storage =
                 BlobStorage::new(&config.storage.accounts, identity.as_ref(), wire).map_err(setting)?;
-            let storage = Arc::new(storage) as Arc<dyn Storage>;
+            let DeadLettersConfig { account, container } = &config.dead_letters;
+            let storage = Arc::new(storage.guarding(account, container));
+            if config.dead_letters.is_set() {
+                let place = DeadLetterContainer::new(Arc::clone(&storage), account, container);
+                let counted = CountedDeadLetters { place, metrics: Arc::clone(&telemetry.metrics) };
+                participants.dead_letters = Some(Arc::new(counted) as Arc<dyn DeadLetters>);
+            }
+            let storage = storage as Arc<dyn Storage>;
             participants.analyzer = analyzer(config, &storage);
             participants.storage = Some(storage);
         }
@@ -199,6 +198,25 @@ impl App {
             );
         }
     }
+}
+
+/// Reads what the configuration keeps in Key Vault.
+///
+/// # Errors
+/// Names the setting whose secret cannot be read.
+pub async fn read_secrets(config: &Config, wire: &Arc<dyn Wire>) -> Result<(), StartupError> {
+    if !config.secrets().iter().any(|setting| setting.secret.reference().is_some()) {
+        return Ok(());
+    }
+    let setting = StartupError::Setting;
+    let identity = match config.key_vault.auth {
+        TokenAuth::Entra => Some(credential(&config.entra, wire).map_err(setting)?),
+        TokenAuth::Bearer => None,
+    };
+    if let Some(vault) = KeyVaultSecrets::new(config, identity.as_ref(), wire).map_err(setting)? {
+        vault.read_all().await.map_err(setting)?;
+    }
+    Ok(())
 }
 
 /// Without a secret anybody could deliver; then nobody beyond this machine can.

@@ -17,6 +17,7 @@ pub use secrets::{NOT_SET, SecretForm, SecretSetting};
 
 mod analysis;
 mod check;
+mod dead_letters;
 mod keys;
 mod media;
 mod original;
@@ -24,6 +25,7 @@ mod secrets;
 mod values;
 
 pub use analysis::{AnalysisConfig, Confinement};
+pub use dead_letters::DeadLettersConfig;
 
 /// The commented defaults, which are the manual.
 pub const DEFAULTS: &str = include_str!("../gridwich.default.toml");
@@ -55,6 +57,8 @@ pub struct Config {
     pub requests: RequestsConfig,
     /// Storage accounts that may be touched.
     pub storage: StorageConfig,
+    /// Where events are kept that cannot be handled.
+    pub dead_letters: DeadLettersConfig,
     /// Media Services accounts, in order of preference.
     pub media: MediaConfig,
     /// How keys of storage accounts are replaced.
@@ -396,6 +400,12 @@ mod tests {
                 "key_vault.token: expected",
             ),
             ("GRIDWICH__MEDIA__CLEAR_STREAMING", "perhaps", "media.clear_streaming"),
+            (
+                "GRIDWICH__DEAD_LETTERS__ACCOUNT",
+                "other",
+                "dead_letters.account is \"other\": expected one of",
+            ),
+            ("GRIDWICH__DEAD_LETTERS__CONTAINER", "letters", "dead_letters.account is \"\""),
             ("GRIDWICH__MEDIA__CANCELED", "maybe", "expected one of canceled, failure"),
             (
                 "GRIDWICH__MEDIA__DRM__FAIR_PLAY_ASK_HEX",

@@ -7,6 +7,7 @@ pub mod azure;
 pub mod clock;
 pub mod config;
 pub mod contract;
+pub mod deadletter;
 pub mod endpoint;
 #[cfg(feature = "local")]
 pub mod local;

@@ -12,6 +12,7 @@ use gridwich::config::{Config, DEFAULTS};
 #[cfg(feature = "local")]
 use gridwich::contract::Baseline;
 use gridwich::contract::Contract;
+use gridwich::deadletter::DeadLetterError;
 #[cfg(feature = "local")]
 use gridwich::send::SendError;
 use gridwich::telemetry::Telemetry;
@@ -50,6 +51,11 @@ enum Command {
     /// ended in response.failure and 4 when its outcome was not seen in time.
     #[cfg(feature = "local")]
     Send(gridwich::send::SendArguments),
+    /// Lists, shows and replays dead letters: what Event Grid could not deliver, and what the processor could not handle.
+    ///
+    /// Ends with 0 when all was done, 1 when the container could not be read or changed or a letter was not accepted, 2 when
+    /// the command line makes no sense or there is no such letter.
+    Deadletter(Box<gridwich::deadletter::DeadLetterArguments>),
     /// Runs the local cloud and the processor, until Ctrl-C.
     #[cfg(feature = "local")]
     Local(gridwich::local::LocalArguments),
@@ -98,6 +104,12 @@ impl From<String> for Stopped {
     }
 }
 
+impl From<DeadLetterError> for Stopped {
+    fn from(error: DeadLetterError) -> Self {
+        Self { message: error.to_string(), exit_code: error.exit_code() }
+    }
+}
+
 #[cfg(feature = "local")]
 impl From<SendError> for Stopped {
     fn from(error: SendError) -> Self {
@@ -113,6 +125,7 @@ async fn run(command: Command) -> Result<(), Stopped> {
             Ok(())
         }
         Command::Schemas(arguments) => Ok(schemas(arguments)?),
+        Command::Deadletter(arguments) => Ok(gridwich::deadletter::run(*arguments).await?),
         #[cfg(feature = "local")]
         Command::Send(arguments) => Ok(gridwich::send::run(arguments).await?),
         #[cfg(feature = "local")]

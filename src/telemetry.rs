@@ -26,8 +26,10 @@ use self::log_link::LogLink;
 use self::metrics::Metrics;
 use crate::config::{LogFormat, TelemetryConfig};
 
+pub mod dead_letters;
 mod log_link;
 pub mod metrics;
+mod panics;
 
 /// A collector that has not taken a batch by then loses it.
 const EXPORT_SECONDS_MAX: Duration = Duration::from_secs(5);
@@ -59,7 +61,7 @@ impl Telemetry {
         Ok(Self { metrics: Arc::new(metrics), spans, tracing })
     }
 
-    /// Sends logs to standard error and spans to the collector, for the whole program.
+    /// Sends logs, panics among them, to standard error and spans to the collector, for the whole program.
     ///
     /// # Errors
     /// Names the setting that cannot be used.
@@ -79,7 +81,9 @@ impl Telemetry {
                 .with_filter(ours)
         });
         let installed = Registry::default().with(lines).with(traces).try_init();
-        installed.map_err(|error| error.to_string())
+        installed.map_err(|error| error.to_string())?;
+        panics::install();
+        Ok(())
     }
 
     /// Sends what is still to be sent, within `patience` for traces and again for metrics.

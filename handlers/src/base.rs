@@ -21,6 +21,7 @@ mod handler;
 pub(crate) mod lenient;
 pub mod log_events;
 mod memory;
+mod poison;
 mod publish;
 mod read;
 pub(crate) mod time_range;

@@ -23,6 +23,8 @@ pub struct Event {
     pub subject: String,
     /// As sent; absent in CloudEvents and empty in storage events.
     pub data_version: String,
+    /// When it happened, as its publisher spelled it; empty when it does not say.
+    pub time: String,
     /// W3C trace context, when the event carried one.
     pub trace: Option<TraceParent>,
     /// The event's `data` as sent, `null` when it had none.
@@ -148,6 +150,8 @@ struct Members<'a> {
     spec_version: Option<&'a RawValue>,
     subject: Option<&'a RawValue>,
     data_version: Option<&'a RawValue>,
+    event_time: Option<&'a RawValue>,
+    cloud_time: Option<&'a RawValue>,
     traceparent: Option<&'a RawValue>,
     data: Option<&'a RawValue>,
     data_base64: Option<&'a RawValue>,
@@ -157,13 +161,15 @@ struct Members<'a> {
 impl<'a> Members<'a> {
     /// The slot of a member and its name with a dot; names are matched without case, as Event Grid's conversions vary it.
     fn slot(&mut self, name: &str) -> Option<(&mut Option<&'a RawValue>, &'static str)> {
-        let names: [(&'static str, &mut Option<&'a RawValue>); 9] = [
+        let names: [(&'static str, &mut Option<&'a RawValue>); 11] = [
             (".id", &mut self.id),
             (".eventType", &mut self.event_type),
             (".type", &mut self.cloud_type),
             (".specversion", &mut self.spec_version),
             (".subject", &mut self.subject),
             (".dataVersion", &mut self.data_version),
+            (".eventTime", &mut self.event_time),
+            (".time", &mut self.cloud_time),
             (".traceparent", &mut self.traceparent),
             (".data", &mut self.data),
             (".data_base64", &mut self.data_base64),
@@ -195,6 +201,7 @@ impl<'a> Members<'a> {
             event_type,
             subject: text(self.subject).unwrap_or_default().into_owned(),
             data_version: text(self.data_version).unwrap_or_default().into_owned(),
+            time: text(self.event_time.or(self.cloud_time)).unwrap_or_default().into_owned(),
             trace: text(self.traceparent).and_then(|t| TraceParent::parse(&t)),
             data: self.data(body)?,
             tries_before: 0,
@@ -332,7 +339,10 @@ mod tests {
 
     #[test]
     fn an_event_grid_event_is_read_whatever_the_case_of_its_members() {
-        let event = one(r#"[{"ID":"1","EventType":"t","DataVersion":"1.0","Subject":"s","Data":{"a": 1}}]"#);
+        let event = one(
+            r#"[{"ID":"1","EventType":"t","DataVersion":"1.0","Subject":"s","EventTime":"now","Data":{"a": 1}}]"#,
+        );
+        assert_eq!(event.time, "now");
         assert_eq!((event.id.as_str(), event.event_type.as_str()), ("1", "t"));
         assert_eq!((event.data_version.as_str(), event.subject.as_str()), ("1.0", "s"));
         assert_eq!(event.data, Bytes::from_static(br#"{"a": 1}"#));

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use analyzer::{Analysis, AnalyzeError, Analyzer};
+pub use dead_letters::{DeadLetter, DeadLetterReason, DeadLetters};
 pub use encoder::{
     ClipTimes, EncodeError, EncodeJob, Encoder, Encoders, JobSnapshot, JobTicket, MEDIA_SERVICES, Pictures,
     Priority, Search, SubmitStep, Thumbnail, Work,
@@ -20,6 +21,7 @@ pub use storage::{
 };
 
 mod analyzer;
+mod dead_letters;
 mod encoder;
 mod key_roller;
 mod pending;
@@ -42,6 +44,8 @@ pub struct Participants {
     pub secrets: Option<Arc<dyn Secrets>>,
     /// What says of a media file what is in it.
     pub analyzer: Option<Arc<dyn Analyzer>>,
+    /// What keeps events that cannot be handled; absent when none are kept.
+    pub dead_letters: Option<Arc<dyn DeadLetters>>,
     /// Who is known to hold a key of a storage account, by the account's name.
     pub key_holders: BTreeMap<String, Vec<String>>,
     /// What the operator decided where the contract leaves a choice.

@@ -33,6 +33,7 @@ mod address;
 mod blobs;
 mod containers;
 mod copies;
+pub mod dead_letters;
 mod metadata;
 mod notes;
 mod pending;
@@ -50,6 +51,8 @@ pub const CONTEXTS: &str = "gridwich-contexts";
 pub struct BlobStorage {
     accounts: BTreeMap<String, Account>,
     addresses: Addresses,
+    /// A container of ours besides that of contexts.
+    dead_letters: Option<ContainerAddress>,
 }
 
 impl BlobStorage {
@@ -69,7 +72,14 @@ impl BlobStorage {
         }
         let endpoints = accounts.iter().map(|(name, account)| (name.clone(), account.endpoint.clone()));
         let addresses = Addresses::new(endpoints);
-        Ok(Self { accounts, addresses })
+        Ok(Self { accounts, addresses, dead_letters: None })
+    }
+
+    /// Keeps requests off the container of dead letters, which hold what others have asked for.
+    #[must_use]
+    pub fn guarding(self, account: &str, container: &str) -> Self {
+        let (account, container) = (account.to_owned(), container.to_owned());
+        Self { dead_letters: Some(ContainerAddress { account, container }), ..self }
     }
 
     fn account(&self, name: &str) -> Result<&Account, ParticipantError> {
@@ -148,11 +158,15 @@ impl Storage for BlobStorage {
     }
 
     fn locate(&self, uri: &str) -> Result<BlobAddress, ParticipantError> {
-        self.addresses.blob(uri)
+        let blob = self.addresses.blob(uri)?;
+        self.refuse_own(&blob.container)?;
+        Ok(blob)
     }
 
     fn locate_container(&self, uri: &str) -> Result<ContainerAddress, ParticipantError> {
-        self.addresses.container(uri)
+        let container = self.addresses.container(uri)?;
+        self.refuse_own(&container)?;
+        Ok(container)
     }
 
     fn uri(&self, blob: &BlobAddress) -> String {
@@ -266,7 +280,7 @@ impl Storage for BlobStorage {
         container: &ContainerAddress,
         operation: OperationId,
     ) -> Result<Existence, ParticipantError> {
-        containers::refuse_own(container)?;
+        self.refuse_own(container)?;
         self.make_container(container, operation).await
     }
 

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
-use super::{Config, CredentialKind, MediaAccountConfig, MediaConfig, SecretSetting};
+use super::{Config, CredentialKind, DeadLettersConfig, MediaAccountConfig, MediaConfig, SecretSetting};
 
 /// Refuses what could not work, by key and expectation.
 pub(super) fn check(config: &Config) -> Result<(), String> {
@@ -33,6 +33,7 @@ pub(super) fn check(config: &Config) -> Result<(), String> {
     if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
         return Err(format!("storage.accounts: {:?} is there twice", twice[0]));
     }
+    check_dead_letters(&config.dead_letters, &names)?;
     if config.entra.credential == CredentialKind::ClientSecret {
         let entra = [("tenant_id", &config.entra.tenant_id), ("client_id", &config.entra.client_id)];
         if let Some((key, _)) = entra.into_iter().find(|(_, value)| value.is_empty()) {
@@ -40,6 +41,24 @@ pub(super) fn check(config: &Config) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+fn check_dead_letters(config: &DeadLettersConfig, accounts: &[&str]) -> Result<(), String> {
+    let DeadLettersConfig { account, container } = config;
+    if account.is_empty() && container.is_empty() {
+        return Ok(());
+    }
+    if !accounts.contains(&account.as_str()) {
+        return Err(format!("dead_letters.account is {account:?}: expected one of storage.accounts"));
+    }
+    let is_name = (3..=63).contains(&container.len())
+        && container.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    if is_name {
+        return Ok(());
+    }
+    Err(format!(
+        "dead_letters.container is {container:?}: expected a name of 3 to 63 lower-case letters, digits and hyphens"
+    ))
 }
 
 fn check_media(media: &MediaConfig) -> Result<(), String> {

@@ -151,6 +151,8 @@ impl Places {
             &mut text,
             format_args!("\n[media]\nclear_streaming = true\n\n[media.drm]\ntoken_key = {:?}\n", key(TOKENS)),
         );
+        let (account, container) = DEAD_LETTERS;
+        add(&mut text, format_args!("\n[dead_letters]\naccount = {account:?}\ncontainer = {container:?}\n"));
         for account in STORAGE_ACCOUNTS {
             let (endpoint, key) = (self.blob_endpoint(account), key(account));
             add(

@@ -11,6 +11,7 @@ use tokio_util::io::StreamReader;
 
 use super::places::{Places, Ports, REQUESTS, key};
 use super::timeline::Entry;
+use crate::config::Config;
 use crate::secret::Secret;
 
 /// The home page answers at once, or is not there.
@@ -28,6 +29,7 @@ pub(crate) struct Visit {
     pub(crate) ca_file: PathBuf,
     home: String,
     client: reqwest::Client,
+    places: Places,
 }
 
 impl Visit {
@@ -55,10 +57,24 @@ impl Visit {
         Ok(Self {
             requests: places.topic_endpoint(REQUESTS),
             key: Secret::new(key(REQUESTS)),
-            ca_file: places.ca_file,
+            ca_file: places.ca_file.clone(),
             home,
             client,
+            places,
         })
+    }
+
+    /// Where the processor beside it takes deliveries.
+    pub(crate) fn processor(&self) -> String {
+        self.places.processor()
+    }
+
+    /// What that processor is told of it.
+    ///
+    /// # Errors
+    /// When that is no configuration.
+    pub(crate) fn processor_config(&self) -> Result<Config, String> {
+        Config::from_toml(&self.places.processor_config()).map_err(|error| error.to_string())
     }
 
     /// Everything all topics receive, from their history on. It ends with the local cloud.

@@ -48,6 +48,7 @@ pub struct Metrics {
     published: Counter<u64>,
     posts: Histogram<f64>,
     running: Gauge<u64>,
+    dead_letters: Counter<u64>,
 }
 
 impl Metrics {
@@ -81,6 +82,10 @@ impl Metrics {
                 .u64_gauge("gridwich.steps.running")
                 .with_description("Steps that are running")
                 .build(),
+            dead_letters: meter
+                .u64_counter("gridwich.dead_letters")
+                .with_description("Events kept because they cannot be handled")
+                .build(),
             registry,
             provider,
         })
@@ -111,6 +116,11 @@ impl Metrics {
     /// A POST to the topic was answered, or not.
     pub fn posted(&self, is_accepted: bool, took: Duration) {
         self.posts.record(took.as_secs_f64(), &[label("accepted", is_accepted)]);
+    }
+
+    /// An event that cannot be handled was kept as a dead letter, or could not be.
+    pub fn dead_lettered(&self, reason: &'static str, is_kept: bool) {
+        self.dead_letters.add(1, &[label("reason", reason), label("kept", is_kept)]);
     }
 
     /// So many steps are running.

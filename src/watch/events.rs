@@ -48,5 +48,5 @@ fn event<T: EventData + Serialize>(operation: OperationId, subject: String, data
 
 fn raised(operation: OperationId, event_type: String, subject: String, data: Bytes) -> Event {
     let (id, data_version) = (operation.to_string(), String::new());
-    Event { id, event_type, subject, data_version, trace: None, data, tries_before: 0 }
+    Event { id, event_type, subject, time: String::new(), data_version, trace: None, data, tries_before: 0 }
 }

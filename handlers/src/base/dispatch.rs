@@ -269,6 +269,7 @@ mod tests {
             event_type: event_type.into(),
             subject: String::new(),
             data_version: version.into(),
+            time: String::new(),
             trace: None,
             data: bytes::Bytes::from_static(b"{}"),
             tries_before: 0,

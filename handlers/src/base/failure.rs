@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::handler::Operation;
+use super::log_events;
 use crate::operation_id::OperationId;
 use crate::participants::ParticipantError;
 use crate::resource_uri::fit_for_strangers;
@@ -41,6 +42,8 @@ pub struct Failure {
     pub is_passing: bool,
     /// Whether nothing is to be said yet: the event is to come again.
     pub comes_again: bool,
+    /// Whether a part of the handler panicked.
+    pub has_panicked: bool,
     /// The operation that failed, where that is known although its context is not.
     pub operation: Option<OperationId>,
     /// The encode job that failed, if it was one.
@@ -58,6 +61,7 @@ impl Failure {
             is_reported: false,
             is_passing: false,
             comes_again: false,
+            has_panicked: false,
             operation: None,
             job: None,
             source: None,
@@ -67,6 +71,12 @@ impl Failure {
     /// A failure that the outside system reported.
     pub fn reported(log_event: LogEvent, message: impl Into<String>) -> Self {
         Self { is_reported: true, ..Self::new(log_event, message) }
+    }
+
+    /// A part of a handler panicked. What it panicked with may hold data, and is not repeated.
+    pub(super) fn panicked() -> Self {
+        let failure = Self::new(log_events::UNHANDLED_FAILURE, "the handler stopped unexpectedly");
+        Self { has_panicked: true, ..failure }
     }
 
     /// Not a failure: what became of the request will be known when the event comes again.

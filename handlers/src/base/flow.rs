@@ -1,10 +1,8 @@
 //! The one way every event is handled: parse, acknowledge, run, publish. The only caller of the publisher; knows no event
 //! type but acknowledge and failure.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use futures_util::FutureExt as _;
 use schemars::JsonSchema;
 use serde::Serialize;
 use tracing::{Instrument as _, Span};
@@ -15,6 +13,7 @@ use super::failure::{Failure, HandlerName, RequestName};
 use super::handler::{EventData, Handler, Operation, Recovered, Step};
 use super::log_events;
 use super::memory::Memory;
+use super::poison::{Poison, caught, caught_at_once};
 use super::publish::{Draft, PublishError, Publisher};
 use super::read::{read, unwrap_text};
 use crate::event::{Event, TraceParent};
@@ -77,9 +76,12 @@ pub enum Unsettled {
 pub(super) async fn run<H: Handler>(event: Event, world: World) -> Result<(), Unsettled> {
     let handler = HandlerName { id: H::ID, class: H::CLASS };
     let flow = Flow { event: &event, reported_as: H::Event::REPORTED_AS, world: &world, handler };
-    let data = flow.read::<H::Event>();
+    let data = caught_at_once(|| flow.read::<H::Event>());
     let recovered = match &data {
-        Ok(data) => caught(H::recover(data, &event.subject, &world.participants)).await,
+        Ok(data) => match caught_at_once(|| Ok(H::recover(data, &event.subject, &world.participants))) {
+            Ok(recovering) => caught(recovering).await,
+            Err(failure) => Err(failure),
+        },
         Err(_) => Ok(flow.recover_from_unreadable()),
     };
     let (mut operation, parent) = match &recovered {
@@ -182,30 +184,64 @@ impl Flow<'_> {
         if self.is_request() {
             self.acknowledge(operation).await?;
         }
-        let of_request = || H::memory(data.as_ref().ok()?, &self.world.participants);
-        let memory = home.clone().or_else(of_request).map(|account| self.memory::<H>(account, operation));
+        let with_account = |data| caught_at_once(|| Ok((H::memory(&data, &self.world.participants), data)));
+        let (data, account) = match data.and_then(with_account) {
+            Ok((account, data)) => (Ok(data), account),
+            Err(failure) => (Err(failure), None),
+        };
+        let memory = home.clone().or(account).map(|account| self.memory::<H>(account, operation));
         let said_before = match &memory {
             Some(memory) => self.recall(memory, operation).await?,
             None => None,
         };
-        let draft = match said_before {
-            Some(draft) => draft,
-            None => match (self.answer::<H>(data, operation).await?, &memory) {
-                (None, _) => return Ok(()),
-                (Some(draft), None) => draft,
-                (Some(draft), Some(memory)) => self.remember(memory, draft, operation).await?,
-            },
+        let (draft, poison) = match said_before {
+            Some(draft) => (Some(draft), None),
+            None => self.answer_and_remember::<H>(data, operation, memory.as_ref()).await?,
         };
-        let draft = match &memory {
-            // The work itself may tell another end; whoever speaks first is right.
-            Some(memory) if self.is_request() && H::HANDS_OVER && draft.id == operation.id.outcome() => {
-                self.remember(&memory.of_end(), draft, operation).await?
-            }
-            _ => draft,
+        let stands = match draft {
+            Some(draft) => self.end::<H>(draft, operation, memory.as_ref()).await.map(Some),
+            None => Ok(None),
         };
+        // An event that failed through no fault of its requestor is kept before that is told, so that who hears of the
+        // failure finds the letter. Somebody else may have been faster, and fared better.
+        let has_failed = !matches!(&stands, Ok(Some(draft)) if draft.event_type != FAILURE);
+        if let Some(poison) = poison.filter(|_| has_failed && !H::Event::IS_INTERNAL) {
+            poison.keep(self.event, operation, &self.world.participants).await;
+        }
+        let Some(draft) = stands? else { return Ok(()) };
         self.publish(draft, operation).await?;
         self.strike_off(home.as_deref(), operation).await;
         Ok(())
+    }
+
+    /// What there is to say, once it stands, and whether the event is to be kept.
+    async fn answer_and_remember<H: Handler>(
+        &self,
+        data: Result<H::Event, Failure>,
+        operation: &Operation,
+        memory: Option<&Memory<'_>>,
+    ) -> Result<(Option<Draft>, Option<Poison>), Unsettled> {
+        let (draft, poison) = self.answer::<H>(data, operation).await?;
+        let draft = match (draft, memory) {
+            (Some(draft), Some(memory)) => Some(self.remember(memory, draft, operation).await?),
+            (draft, _) => draft,
+        };
+        Ok((draft, poison))
+    }
+
+    /// The work itself may tell another end than its request; whoever speaks first is right.
+    async fn end<H: Handler>(
+        &self,
+        draft: Draft,
+        operation: &Operation,
+        memory: Option<&Memory<'_>>,
+    ) -> Result<Draft, Unsettled> {
+        match memory {
+            Some(memory) if self.is_request() && H::HANDS_OVER && draft.id == operation.id.outcome() => {
+                self.remember(&memory.of_end(), draft, operation).await
+            }
+            _ => Ok(draft),
+        }
     }
 
     /// What has been said before. What cannot be found out is waited for, but not for ever.
@@ -255,33 +291,34 @@ impl Flow<'_> {
         }
     }
 
-    /// Runs the handler, and forms what there is to say.
+    /// Runs the handler, and forms what there is to say, and whether the event is to be kept.
     async fn answer<H: Handler>(
         &self,
         data: Result<H::Event, Failure>,
         operation: &Operation,
-    ) -> Result<Option<Draft>, Unsettled> {
+    ) -> Result<(Option<Draft>, Option<Poison>), Unsettled> {
         let step = Step { operation, participants: &self.world.participants };
-        let answer = match data {
-            Ok(data) => caught(H::handle(data, &step)).await,
-            Err(failure) => Err(failure),
+        let answer = caught(async {
+            let response = H::handle(data?, &step).await?;
+            Ok(response.answer().map(|spoken| self.success(spoken, operation)))
+        });
+        let failure = match answer.await {
+            Ok(draft) => return Ok((draft, None)),
+            Err(failure) => failure,
         };
-        match answer {
-            Ok(response) => Ok(response.answer().map(|spoken| self.success(spoken, operation))),
-            // The work is over whether or not we can look: saying that it failed would be untrue.
-            Err(failure) if failure.is_passing && !self.is_request() => {
-                Err(Unsettled::Unknown(failure.message))
-            }
-            // What has been begun may yet succeed; but somebody is waiting for an answer.
-            Err(failure) if failure.comes_again && operation.tries_before <= PATIENT_TRIES => {
-                Err(Unsettled::Unknown(failure.message))
-            }
-            Err(failure) if H::Event::IS_INTERIM => {
-                self.log(&failure, operation);
-                Ok(None)
-            }
-            Err(failure) => Ok(Some(self.failure(&failure, operation))),
+        // The work is over whether or not we can look: saying that it failed would be untrue.
+        let is_over = failure.is_passing && !self.is_request();
+        // What has been begun may yet succeed; but somebody is waiting for an answer.
+        let may_yet_succeed = failure.comes_again && operation.tries_before <= PATIENT_TRIES;
+        if is_over || may_yet_succeed {
+            return Err(Unsettled::Unknown(failure.message));
         }
+        let poison = Poison::in_failure(&failure, self.is_request());
+        if H::Event::IS_INTERIM {
+            self.log(&failure, operation);
+            return Ok((None, poison));
+        }
+        Ok((Some(self.failure(&failure, operation)), poison))
     }
 
     async fn acknowledge(&self, operation: &Operation) -> Result<(), PublishError> {
@@ -336,14 +373,6 @@ impl Flow<'_> {
         let data = with_context(draft.data, operation.context.as_ref());
         self.world.publisher.publish(Draft { data, ..draft }).await
     }
-}
-
-/// Runs a part of a handler; one that panics has failed, and disturbs nobody else.
-async fn caught<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    let unwound = AssertUnwindSafe(work).catch_unwind().await;
-    unwound.unwrap_or_else(|_| {
-        Err(Failure::new(log_events::UNHANDLED_FAILURE, "the handler stopped unexpectedly"))
-    })
 }
 
 fn answer_id(operation: &Operation, event_type: &str, kind: &Kind) -> Uuid {

@@ -7,9 +7,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use super::poison::reached;
 use super::publish::Draft;
 use crate::operation_id::OperationId;
 use crate::participants::{ParticipantError, Participants, Said};
+
+/// What we call it to others.
+const MEMORY: &str = "the memory of answers";
 
 /// Where something is remembered, and of what.
 pub(super) struct Memory<'a> {
@@ -53,7 +57,8 @@ impl Memory<'_> {
         let (Some(storage), Some(text)) = (self.participants.storage.as_deref(), self.written(&draft)) else {
             return Ok(draft);
         };
-        match storage.remember(&self.account, self.operation, self.said, &text).await {
+        let remembered = storage.remember(&self.account, self.operation, self.said, &text);
+        match reached(remembered, MEMORY).await {
             Ok(first) => Ok(first.and_then(|text| self.read(&text)).unwrap_or(draft)),
             Err(error) if may_yet_be(&error) => Err(error),
             Err(error) => {
@@ -73,7 +78,7 @@ impl Memory<'_> {
     /// When that cannot be found out now.
     pub(super) async fn recall(&self) -> Result<Option<Draft>, ParticipantError> {
         let Some(storage) = self.participants.storage.as_deref() else { return Ok(None) };
-        match storage.recall(&self.account, self.operation, self.said).await {
+        match reached(storage.recall(&self.account, self.operation, self.said), MEMORY).await {
             Ok(text) => Ok(text.and_then(|text| self.read(&text))),
             // We do not know the account; then nothing has been done there.
             Err(ParticipantError::Rejected(_, None)) => Ok(None),

@@ -16,6 +16,15 @@ use crate::azure::classify::{classify, code};
 const MAKER: &str = "gridwichoperation";
 
 impl BlobStorage {
+    /// What we remember operations by, and what we keep of them, is not for requestors to read, to delete or to open.
+    pub(super) fn refuse_own(&self, container: &ContainerAddress) -> Result<(), ParticipantError> {
+        if container.container != CONTEXTS && self.dead_letters.as_ref() != Some(container) {
+            return Ok(());
+        }
+        let message = format!("the container {:?} is the processor's own", container.container);
+        Err(ParticipantError::Rejected(message, None))
+    }
+
     pub(super) async fn make_container(
         &self,
         container: &ContainerAddress,
@@ -50,7 +59,7 @@ impl BlobStorage {
         &self,
         container: &ContainerAddress,
     ) -> Result<(), ParticipantError> {
-        refuse_own(container)?;
+        self.refuse_own(container)?;
         let deleted = self.container(container)?.delete(None).await;
         deleted.map(|_| ()).map_err(|error| named(&error, container))
     }
@@ -61,7 +70,7 @@ impl BlobStorage {
         container: &ContainerAddress,
         access: PublicAccess,
     ) -> Result<(), ParticipantError> {
-        refuse_own(container)?;
+        self.refuse_own(container)?;
         let failed = |error: azure_core::Error| named(&error, container);
         let client = self.container(container)?;
         let policies = client.get_access_policy(None).await.map_err(failed)?.into_model().map_err(failed)?;
@@ -80,12 +89,4 @@ impl BlobStorage {
 
 fn named(error: &azure_core::Error, container: &ContainerAddress) -> ParticipantError {
     classify(error, &format!("the container {:?}", container.container))
-}
-
-/// What we remember operations by is not for requestors to delete or to open.
-pub(super) fn refuse_own(container: &ContainerAddress) -> Result<(), ParticipantError> {
-    if container.container != CONTEXTS {
-        return Ok(());
-    }
-    Err(ParticipantError::Rejected(format!("the container {CONTEXTS:?} is the processor's own"), None))
 }
