@@ -33,6 +33,9 @@ pub enum NoBody {
     TooSlow,
 }
 
+/// One part in so many of the room is for bodies that need no more than that, so that a few large ones keep nobody else out.
+const SMALL_SHARE: usize = 8;
+
 /// The memory there is for bodies. It is taken as they arrive, so that who declares much and sends little takes little; and
 /// it is given back when the last part of a body is let go: by the delivery, or by the last step that works on it.
 pub struct Bodies {
@@ -73,10 +76,10 @@ impl Bodies {
             return Err(NoBody::TooLarge(self.body_bytes_max));
         }
         // What would not fit now is refused before it is read.
-        if declared.is_some_and(|bytes| bytes > self.room.available_permits()) {
+        if !declared.is_none_or(|bytes| self.has_room(bytes, bytes)) {
             return Err(NoBody::NoRoom);
         }
-        let mut arriving = Arriving { bytes: Vec::new(), held: self.take(0)? };
+        let mut arriving = Arriving { bytes: Vec::new(), held: self.take(0, 0)? };
         while let Some(frame) = body.frame().await {
             let data = frame.map_err(|_| NoBody::Broken)?.into_data().unwrap_or_default();
             let bytes = arriving.bytes.len() + data.len();
@@ -104,15 +107,22 @@ impl Bodies {
             return Ok(());
         }
         let ample = (held * 2).max(BYTES_AT_FIRST).min(declared.unwrap_or(self.body_bytes_max)).max(bytes);
-        let more = self.take(ample - held).or_else(|_| self.take(bytes - held))?;
+        let more = self.take(ample - held, ample).or_else(|_| self.take(bytes - held, bytes))?;
         arriving.held.merge(more);
         arriving.bytes.reserve_exact(arriving.held.num_permits() - arriving.bytes.len());
         Ok(())
     }
 
-    fn take(&self, bytes: usize) -> Result<OwnedSemaphorePermit, NoBody> {
-        let permits = u32::try_from(bytes).map_err(|_| NoBody::NoRoom)?;
+    /// Takes `more`, for a body that has `bytes` then.
+    fn take(&self, more: usize, bytes: usize) -> Result<OwnedSemaphorePermit, NoBody> {
+        let permits =
+            u32::try_from(more).ok().filter(|_| self.has_room(more, bytes)).ok_or(NoBody::NoRoom)?;
         Arc::clone(&self.room).try_acquire_many_owned(permits).map_err(|_| NoBody::NoRoom)
+    }
+
+    fn has_room(&self, more: usize, bytes: usize) -> bool {
+        let for_small = if bytes > BYTES_AT_FIRST { self.bodies_bytes_max / SMALL_SHARE } else { 0 };
+        self.room.available_permits() >= more + for_small
     }
 }
 
@@ -150,17 +160,20 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn room_is_taken_as_bodies_arrive_and_given_back_with_their_last_part() {
-        let bodies = Bodies::new(100_000, 150_000);
-        let whole = bodies.read(Body::from(vec![b'x'; 90_000])).await.unwrap();
+        let bodies = Bodies::new(100_000, 160_000);
+        let whole = bodies.read(Body::from(vec![b'x'; 80_000])).await.unwrap();
         let part = whole.slice(10..20);
         drop(whole);
-        assert_eq!(bodies.held(), 90_000);
+        assert_eq!(bodies.held(), 80_000);
         assert_eq!(bodies.read(Body::from(vec![b'x'; 60_001])).await, Err(NoBody::NoRoom));
         assert_eq!(bodies.read(chunked(&[20_000, 20_000, 20_001])).await, Err(NoBody::NoRoom));
-        assert_eq!(bodies.held(), 90_000, "what is refused takes nothing");
-        let small = bodies.read(chunked(&[20_000, 13, 20_000])).await.unwrap();
-        assert_eq!((small.len(), bodies.held()), (40_013, 130_013));
-        drop((part, small));
+        assert_eq!(bodies.held(), 80_000, "what is refused takes nothing");
+        let large = bodies.read(chunked(&[20_000, 13, 20_000])).await.unwrap();
+        assert_eq!((large.len(), bodies.held()), (40_013, 120_013));
+        assert_eq!(bodies.read(Body::from(vec![b'x'; 20_000])).await, Err(NoBody::NoRoom));
+        let small = bodies.read(Body::from(vec![b'x'; 16_000])).await.unwrap();
+        assert_eq!((small.len(), bodies.held()), (16_000, 136_013), "there is room left for small ones");
+        drop((part, large, small));
         assert_eq!(bodies.held(), 0);
         assert_eq!(bodies.read(chunked(&[60_000, 60_000])).await, Err(NoBody::TooLarge(100_000)));
         assert_eq!(bodies.read(Body::empty()).await, Ok(Bytes::new()));

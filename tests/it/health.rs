@@ -6,6 +6,7 @@ use axum::Router;
 use axum::routing::post;
 use http::StatusCode;
 use local_azure::faults::Fault;
+use local_azure::ids::development_key;
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -57,6 +58,17 @@ async fn only_a_topic_that_fails_for_long_makes_it_unready_and_the_first_success
         world.cloud.faults.event_grid.clear();
         assert_eq!(world.readiness().await, (StatusCode::OK, READY.to_owned()));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_topic_that_does_not_take_our_key_is_not_ours() {
+    let mut world = World::new().await;
+    let right = development_key("responses", "key1");
+    let wrong = config().replace(&format!("key = {right:?}"), "key = \"d3Jvbmcga2V5\"");
+    world.restart_with(&wrong).await.unwrap();
+    let (status, text) = world.readiness().await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(text.starts_with("starting\ntopic: unknown\n"), "{text}");
 }
 
 #[tokio::test(start_paused = true)]
