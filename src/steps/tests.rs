@@ -112,3 +112,32 @@ async fn what_is_settled_of_a_delivery_that_comes_again_is_not_started_again() {
     let anew = steps.join_or_start(key("settled"), soon(), fails).await.unwrap();
     assert_eq!(anew.await, Verdict::Unsettled);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_large_delivery_does_not_keep_room_from_a_small_one() {
+    let (steps, order) = (Steps::new(1, 4), Arc::new(Mutex::new(Vec::new())));
+    let work = |id: &'static str| {
+        let order = Arc::clone(&order);
+        async move {
+            order.lock().unwrap().push(id);
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            Verdict::Settled
+        }
+    };
+    let late = Instant::now() + Duration::from_secs(25);
+    let deliver = |ids: &'static [&'static str], after: Duration| {
+        let (steps, work) = (&steps, &work);
+        async move {
+            tokio::time::sleep(after).await;
+            let mut delivery = steps.attempt();
+            for id in ids {
+                delivery.join_or_start(key(id), late, || work(id).boxed()).await.unwrap();
+            }
+            assert!(delivery.is_settled().await);
+            delivery.answered();
+        }
+    };
+    let large = deliver(&["1", "2", "3", "4"], Duration::ZERO);
+    tokio::join!(large, deliver(&["small"], Duration::from_millis(500)));
+    assert_eq!(*order.lock().unwrap(), ["1", "2", "small", "3", "4"]);
+}

@@ -334,3 +334,21 @@ async fn two_replicas_that_are_brought_the_same_event_together_agree() {
         .collect::<std::collections::BTreeSet<_>>();
     assert_eq!(ids.len(), 2, "{:?}", types(&answers));
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_a_topic_is_published_within_two_seconds_of_its_return() {
+    let world = quiet().await;
+    let down = Fault::Refuse(StatusCode::SERVICE_UNAVAILABLE, None);
+    world.cloud.faults.event_grid.always(down, |parts| parts.uri.path().contains("responses"));
+    let began = Instant::now();
+    let back = async {
+        tokio::time::sleep(Duration::from_secs(15)).await;
+        world.cloud.faults.event_grid.clear();
+    };
+    let ids = (100..150).map(|id| id.to_string()).collect::<Vec<_>>();
+    let deliveries = join_all(ids.iter().map(|id| world.deliver(batch(&[id]))));
+    let (answers, ()) = tokio::join!(deliveries, back);
+    assert!(answers.iter().all(|answer| answer.status() == StatusCode::OK));
+    assert!(began.elapsed() < Duration::from_secs(17), "{:?}", began.elapsed());
+    assert_eq!(heard(&world.answers()), once_each(&ids.iter().map(String::as_str).collect::<Vec<_>>()));
+}
