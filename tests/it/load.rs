@@ -75,7 +75,8 @@ impl Target {
         command.env("GRIDWICH__ENDPOINT__LISTEN", &address);
         command.env("GRIDWICH__TOPIC__ENDPOINT", &topic.url).env("GRIDWICH__TOPIC__KEY", "a2V5");
         command.env("GRIDWICH__TELEMETRY__LOG", "error").envs(settings.iter().copied());
-        let target = Self { process: Process::start(command.stderr(Stdio::null())), address };
+        let target =
+            Self { process: Process::start(command.stdout(Stdio::null()).stderr(Stdio::null())), address };
         let until = Instant::now() + PATIENCE;
         while !target.is_ready().await {
             assert!(Instant::now() < until, "the processor did not become ready");
@@ -96,7 +97,7 @@ impl Target {
 
     /// A connection that has said nothing yet.
     pub async fn connect(&self) -> TcpStream {
-        TcpStream::connect(&self.address).await.unwrap()
+        tokio::time::timeout(PATIENCE, TcpStream::connect(&self.address)).await.unwrap().unwrap()
     }
 
     /// The most memory it has ever had, in bytes.
@@ -121,7 +122,7 @@ pub struct Courier(BufReader<TcpStream>);
 
 impl Courier {
     async fn connect(address: &str) -> std::io::Result<Self> {
-        let stream = TcpStream::connect(address).await?;
+        let stream = tokio::time::timeout(PATIENCE, TcpStream::connect(address)).await??;
         stream.set_nodelay(true)?;
         Ok(Self(BufReader::new(stream)))
     }
@@ -132,6 +133,10 @@ impl Courier {
 
     /// The status and the body of an answer.
     pub async fn answer(&mut self) -> std::io::Result<(u16, String)> {
+        tokio::time::timeout(PATIENCE, self.read_answer()).await?
+    }
+
+    async fn read_answer(&mut self) -> std::io::Result<(u16, String)> {
         let (mut status, mut length, mut line) = (0, 0, String::new());
         loop {
             line.clear();

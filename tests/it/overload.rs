@@ -9,6 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::Instant;
 
 use crate::load::{SlowTopic, Target, delivery, head, offer};
+use crate::process::PATIENCE;
 
 const MEBIBYTE: u64 = 1_024 * 1_024;
 
@@ -24,24 +25,24 @@ fn memory_bound(bodies_bytes_max: u64, connections_max: u64, steps_max: u64) -> 
 
 #[tokio::test]
 async fn ten_times_what_can_be_borne_is_shed_and_what_is_accepted_is_answered() {
-    let topic = SlowTopic::start(Duration::from_millis(100)).await;
-    let settings = [("GRIDWICH__ENDPOINT__STEPS_MAX", "32"), ("GRIDWICH__ENDPOINT__WAITING_MAX", "32")];
+    // Slow enough that ten times as much is little for the machine, which the couriers share.
+    let topic = SlowTopic::start(Duration::from_millis(250)).await;
+    let settings = [("GRIDWICH__ENDPOINT__STEPS_MAX", "16"), ("GRIDWICH__ENDPOINT__WAITING_MAX", "16")];
     let target = Target::start(&topic, &settings, "").await;
     // As many couriers as there may be steps, each waiting for its answer: all that can be borne.
-    let calm = offer(&target, "calm", 100_000.0, Duration::from_millis(3), 32).await;
-    assert_eq!((calm.accepted.len(), calm.others), (300, 0));
     let began = Instant::now();
-    let calm = offer(&target, "still-calm", 100_000.0, Duration::from_millis(3), 32).await;
+    let calm = offer(&target, "calm", 100_000.0, Duration::from_millis(1), 16).await;
+    assert_eq!((calm.accepted.len(), calm.others), (100, 0));
     let sustainable = calm.accepted.len() as f64 / began.elapsed().as_secs_f64();
     let lasting = Duration::from_secs(4);
-    let mut flood = offer(&target, "flood", sustainable * 10.0, lasting, 160).await;
+    let mut flood = offer(&target, "flood", sustainable * 10.0, lasting, 80).await;
     assert_eq!(flood.others, 0, "neither refused for good nor broken");
     assert!(flood.shed.len() as u64 > flood.offered / 2, "{} of {}", flood.shed.len(), flood.offered);
     for event_id in &flood.accepted {
         assert_eq!(topic.answers(event_id), (1, 1), "{event_id}");
     }
     let kept = flood.accepted.len() as f64 / lasting.as_secs_f64() / sustainable;
-    assert!(kept > 0.7, "{kept:.2} of the sustainable rate was kept");
+    assert!(kept > 0.6, "{kept:.2} of the sustainable rate was kept");
     let median = flood.shed_percentile(50);
     assert!(median < Duration::from_millis(50), "half of all refusals took longer than {median:?}");
     let shed = target.metric("gridwich_shed_total{").await as usize;
@@ -50,7 +51,7 @@ async fn ten_times_what_can_be_borne_is_shed_and_what_is_accepted_is_answered() 
     let after = offer(&target, "after", sustainable * 0.8, Duration::from_secs(3), 64).await;
     assert!(after.last_shed < Duration::from_secs(2), "{:?}", after.last_shed);
     assert_eq!(after.others, 0);
-    assert_within(&target, memory_bound(33_554_432, 300, 32));
+    assert_within(&target, memory_bound(33_554_432, 300, 16));
 }
 
 #[tokio::test]
@@ -104,16 +105,19 @@ async fn slow_silent_and_senseless_clients_take_little_memory_and_nobodys_place(
     took.sort_unstable();
     assert!(took[95] < Duration::from_secs(2), "{:?}", took[95]);
     assert!(target.metric("gridwich_shed_total{").await > 0.0);
-    for mut client in idle.into_iter().chain(senseless) {
-        // Nothing is said to who has said nothing.
-        assert_eq!(client.read(&mut [0; 512]).await.unwrap_or_default(), 0);
-    }
-    assert!(connected.elapsed() < Duration::from_secs(20), "{:?}", connected.elapsed());
-    for bomb in join_all(bombs).await {
+    let hanging_up = async {
+        for mut client in idle.into_iter().chain(senseless) {
+            // Nothing is said to who has said nothing.
+            assert_eq!(client.read(&mut [0; 512]).await.unwrap_or_default(), 0);
+        }
+    };
+    tokio::time::timeout(PATIENCE, hanging_up).await.unwrap();
+    assert!(connected.elapsed() < Duration::from_secs(25), "{:?}", connected.elapsed());
+    for bomb in tokio::time::timeout(PATIENCE, join_all(bombs)).await.unwrap() {
         let answer = bomb.unwrap();
         assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431 "), "{answer}");
     }
-    join_all(half).await;
+    tokio::time::timeout(PATIENCE, join_all(half)).await.unwrap();
     slow.iter().for_each(tokio::task::JoinHandle::abort);
     assert_within(&target, memory_bound(8 * MEBIBYTE, CONNECTIONS, 4_096));
     // Once they are gone, the largest delivery there may be is taken.
