@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh Debian machine with Rust: `make demo` and `make test`.
-.PHONY: demo test local schemas freeze lint bench soak help
+.PHONY: demo test local schemas freeze lint bench overload soak help
 
 help:
 	@echo "make demo     run a whole saga on the local cloud"
@@ -10,6 +10,7 @@ help:
 	@echo "make bench    measure what a ladder of renditions costs, against one ffmpeg for each"
 	@echo "make soak     SEEDS=500 FROM=1 OPERATIONS=100: run seeds of the simulation of faults; SEED=n tells all of one;"
 	@echo "              BUGS=1 plants bugs that must be caught"
+	@echo "make overload offer ten times the deliveries that can be borne, for SECONDS=60, and count what becomes of them"
 	@echo "make lint     formatting, clippy, and the dependencies' licences, sources and advisories"
 
 demo:
@@ -38,6 +39,10 @@ soak:
 	scripts/need.sh compiler
 	RUST_LIB_BACKTRACE=0 cargo bench --quiet --profile soak --bench soak -- --operations $(or $(OPERATIONS),100) \
 		$(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),500) --from $(or $(FROM),1)) $(if $(BUGS),--bugs)
+
+overload:
+	scripts/need.sh compiler
+	cargo bench --quiet --profile dev --bench overload -- $(or $(SECONDS),60) # what is measured is who gets in, not how fast
 
 lint:
 	cargo fmt --all --check

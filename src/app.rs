@@ -21,16 +21,20 @@ use crate::azure::credential::credential;
 use crate::azure::event_grid::EventGridTopic;
 use crate::azure::key_roller::ArmKeyRoller;
 use crate::azure::key_vault::KeyVaultSecrets;
+use crate::azure::looks;
 use crate::azure::media_services;
 use crate::azure::wire::Wire;
+use crate::bodies::Bodies;
 use crate::config::{self, Config, DeadLettersConfig, MediaAuth, SecretSetting, TokenAuth};
 use crate::endpoint::{Door, router};
+use crate::health::{Health, Rounds, WatchedTopic};
 use crate::media_info::MediaInfo;
 use crate::publisher::TopicPublisher;
 use crate::server;
 use crate::steps::Steps;
 use crate::telemetry::Telemetry;
 use crate::telemetry::dead_letters::CountedDeadLetters;
+use crate::telemetry::metrics::Metrics;
 use crate::watch::Watch;
 
 /// Why the program cannot start; names the setting or the address.
@@ -54,6 +58,9 @@ pub struct App {
     pub watch: Watch,
     /// Whom its steps may reach for.
     pub participants: Arc<Participants>,
+    /// The looks that its readiness comes from.
+    pub rounds: Rounds,
+    metrics: Arc<Metrics>,
     is_open: bool,
 }
 
@@ -94,8 +101,11 @@ impl App {
         };
         let topic_identity = if config.topic.key.is_empty() { identity.clone() } else { None };
         let topic = EventGridTopic::new(&config.topic, topic_identity, wire).map_err(setting)?;
+        let health = Health::default();
+        let topic = Arc::new(WatchedTopic::new(Arc::new(topic), &health));
+        let rounds = looks::rounds(config, &health, &topic, identity.as_ref(), wire);
         let publisher = TopicPublisher::start(
-            Arc::new(topic),
+            topic,
             config.topic.posts_max,
             Duration::from_secs(config.topic.budget_seconds),
             Arc::clone(&telemetry.metrics),
@@ -134,7 +144,8 @@ impl App {
             spans: Arc::clone(&telemetry.spans),
         };
         let admission = Admission::new(&config.admission).map_err(setting)?;
-        let (steps, is_open) = (Steps::new(config.endpoint.steps_max), admission.is_open());
+        let steps = Steps::new(config.endpoint.steps_max, config.endpoint.waiting_max);
+        let is_open = admission.is_open();
         let dispatcher = Arc::new(gridwich_handlers::register());
         let watch = Watch::new(Arc::clone(&dispatcher), world.clone(), steps.clone());
         let door = Door {
@@ -143,11 +154,13 @@ impl App {
             world,
             steps: steps.clone(),
             metrics: Arc::clone(&telemetry.metrics),
-            body_bytes_max: config.endpoint.body_bytes_max,
+            bodies: Bodies::new(config.endpoint.body_bytes_max, config.endpoint.bodies_bytes_max),
+            health,
             delivery_budget: Duration::from_secs(config.endpoint.delivery_budget_seconds),
             fails_unhandled: config.requests.unhandled_requests == config::Unhandled::Fail,
         };
-        Ok(Self { router: router(Arc::new(door)), steps, watch, participants, is_open })
+        let metrics = Arc::clone(&telemetry.metrics);
+        Ok(Self { router: router(Arc::new(door)), steps, watch, participants, rounds, metrics, is_open })
     }
 
     /// Serves deliveries until `stop`, then refuses new ones, lets running steps finish and publish, and returns.
@@ -172,12 +185,14 @@ impl App {
             listener,
             self.router.clone(),
             config.endpoint.connections_max,
+            Arc::clone(&self.metrics),
             closed.clone(),
             Duration::from_secs(1),
         ));
         if self.participants.storage.is_some() {
             tokio::spawn(self.watch.clone().run(stop.clone()));
         }
+        tokio::spawn(self.rounds.clone().run(stop.clone()));
         stop.cancelled().await;
         tracing::info!(
             steps = self.steps.count(),

@@ -5,6 +5,7 @@ pub mod credential;
 pub mod event_grid;
 pub mod key_roller;
 pub mod key_vault;
+pub mod looks;
 pub mod media_services;
 pub mod wire;
 

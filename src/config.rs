@@ -83,13 +83,17 @@ pub struct EndpointConfig {
     pub listen: SocketAddr,
     /// Largest delivery, in bytes.
     pub body_bytes_max: usize,
+    /// Bytes of all deliveries that are being worked on; those beyond are asked to come again.
+    pub bodies_bytes_max: usize,
     /// How long a delivery waits for its steps.
     pub delivery_budget_seconds: u64,
     /// How long running steps may take once the program is told to stop.
     pub drain_seconds: u64,
-    /// Steps running at once; deliveries beyond are asked to come again.
+    /// Steps running at once.
     pub steps_max: usize,
-    /// Open connections; more wait in the kernel.
+    /// Deliveries waiting for a step to end; those beyond are asked to come again.
+    pub waiting_max: usize,
+    /// Open connections; beyond, those are closed that have been idle longest.
     pub connections_max: usize,
 }
 
@@ -174,6 +178,17 @@ pub struct StorageAccountConfig {
     /// Its key; without one we identify ourselves to Entra.
     #[serde(default)]
     pub key: Secret,
+}
+
+impl StorageAccountConfig {
+    /// Where its blobs are, without a slash at the end.
+    #[must_use]
+    pub fn blob_endpoint(&self) -> String {
+        match self.endpoint.as_str() {
+            "" => format!("https://{}.blob.core.windows.net", self.name),
+            endpoint => endpoint.trim_end_matches('/').to_owned(),
+        }
+    }
 }
 
 /// `[entra]`

@@ -9,28 +9,24 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use futures_util::FutureExt as _;
-use futures_util::future::join_all;
 use gridwich_handlers::base::{Dispatcher, Route, Unsettled, World, refuse};
 use gridwich_handlers::event::{Arrival, Event, read_delivery};
 use http::header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, request};
-use http_body_util::{BodyExt as _, Limited};
 use serde::Deserialize;
 use serde_json::json;
 use tokio::time::Instant;
 
 use crate::admission::Admission;
-use crate::steps::{NotStarted, Running, StepKey, Steps, Verdict};
-use crate::telemetry::metrics::{Metrics, Outcome};
+use crate::bodies::{Bodies, NoBody, discard};
+use crate::health::Health;
+use crate::steps::{Attempt, NotStarted, StepKey, Steps, Verdict};
+use crate::telemetry::metrics::{Metrics, Outcome, Shed};
 
 /// The event that asks an endpoint to prove that it expects deliveries.
 const VALIDATION: &str = "Microsoft.EventGrid.SubscriptionValidationEvent";
 /// A code is a GUID; anything much longer is no code.
 const VALIDATION_CODE_BYTES_MAX: usize = 1_024;
-/// How long a body may take to arrive.
-const BODY_SECONDS_MAX: Duration = Duration::from_secs(10);
-/// How much of a refused body is read, so that its sender gets to see the answer rather than a broken connection.
-const DISCARD_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// What a courier that is asked to come again is told; Event Grid waits at least this long after a 503 anyway.
 const RETRY_AFTER_SECONDS: u32 = 30;
 const DELIVERY_COUNT: HeaderName = HeaderName::from_static("aeg-delivery-count");
@@ -51,8 +47,10 @@ pub struct Door {
     pub steps: Steps,
     /// What is counted.
     pub metrics: Arc<Metrics>,
-    /// Largest delivery, in bytes.
-    pub body_bytes_max: usize,
+    /// The memory there is for bodies.
+    pub bodies: Bodies,
+    /// Whether deliveries should be sent here.
+    pub health: Health,
     /// How long a delivery waits for its steps.
     pub delivery_budget: Duration,
     /// Whether the sender of a request that nobody takes is told.
@@ -116,33 +114,32 @@ impl Door {
         }
     }
 
-    async fn read(&self, headers: &HeaderMap, mut body: Body) -> Result<Bytes, Response> {
+    async fn read(&self, headers: &HeaderMap, body: Body) -> Result<Bytes, Response> {
         if headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
             discard(body).await;
             return Err(text(StatusCode::BAD_REQUEST, "expected a body without content encoding"));
         }
-        match tokio::time::timeout(BODY_SECONDS_MAX, whole(&mut body, self.body_bytes_max)).await {
-            Ok(Whole::All(bytes)) => Ok(bytes),
-            Ok(Whole::TooLarge) => {
-                discard(body).await;
-                let expected = format!("expected at most {} bytes", self.body_bytes_max);
-                Err(text(StatusCode::PAYLOAD_TOO_LARGE, &expected))
+        self.bodies.read(body).await.map_err(|no_body| match no_body {
+            NoBody::TooLarge(_) => text(StatusCode::PAYLOAD_TOO_LARGE, &no_body.to_string()),
+            NoBody::Broken | NoBody::TooSlow => text(StatusCode::REQUEST_TIMEOUT, &no_body.to_string()),
+            NoBody::NoRoom => {
+                self.metrics.shed(Shed::Bodies);
+                come_again("too many bytes at once")
             }
-            Ok(Whole::Broken) => Err(text(StatusCode::REQUEST_TIMEOUT, "the body broke off")),
-            Err(_) => Err(text(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time")),
-        }
+        })
     }
 
-    /// Starts every event of the delivery, or joins it, and waits for all within the budget.
+    /// Starts every event of the delivery, or joins it, and waits for all within the budget. What is not settled by then
+    /// goes on, and the redelivery finds it.
     async fn handle(&self, arrivals: Vec<Arrival>) -> Response {
         let deadline = Instant::now() + self.delivery_budget;
-        let mut running = Vec::with_capacity(arrivals.len());
-        let mut not_started = None;
+        let mut attempt = self.steps.attempt();
         for arrival in arrivals {
             match arrival {
-                Arrival::Event(event) => match self.start(event, deadline).await {
-                    Ok(step) => running.extend(step),
-                    Err(reason) => not_started = Some(reason),
+                Arrival::Event(event) => match self.start(event, deadline, &mut attempt).await {
+                    Ok(()) => {}
+                    // The others come again with it: none of them is worth room that somebody else is waiting for.
+                    Err(reason) => return self.refuse(reason),
                 },
                 Arrival::Unusable(reason) => {
                     self.metrics.arrived(None, Outcome::Unusable);
@@ -150,34 +147,48 @@ impl Door {
                 }
             }
         }
-        let Ok(verdicts) = tokio::time::timeout_at(deadline, join_all(running)).await else {
-            return come_again("still running");
-        };
-        match (not_started, verdicts.iter().all(|verdict| *verdict == Verdict::Settled)) {
-            (None, true) => StatusCode::OK.into_response(),
-            (Some(NotStarted::Full), _) => come_again("too many steps at once"),
-            (Some(NotStarted::Stopping), _) => come_again("stopping"),
-            (None, false) => come_again("not everything could be said"),
+        match tokio::time::timeout_at(deadline, attempt.is_settled()).await {
+            Ok(true) => {
+                attempt.answered();
+                StatusCode::OK.into_response()
+            }
+            Ok(false) => come_again("not everything could be said"),
+            Err(_) => come_again("still running"),
         }
     }
 
-    async fn start(&self, event: Event, deadline: Instant) -> Result<Option<Running>, NotStarted> {
+    fn refuse(&self, reason: NotStarted) -> Response {
+        match reason {
+            NotStarted::Full => {
+                self.metrics.shed(Shed::Steps);
+                come_again("too many steps at once")
+            }
+            NotStarted::Stopping => come_again("stopping"),
+        }
+    }
+
+    async fn start(
+        &self,
+        event: Event,
+        deadline: Instant,
+        attempt: &mut Attempt<'_>,
+    ) -> Result<(), NotStarted> {
         match self.dispatcher.route(&event) {
             Route::Handler(handling) => {
                 self.metrics.arrived(Some(handling.event_type()), Outcome::Handled);
-                self.run(event, deadline, |event, world| handling.start(event, world)).await.map(Some)
+                self.run(event, deadline, attempt, |event, world| handling.start(event, world)).await
             }
             Route::Nobody => {
                 self.metrics.arrived(None, Outcome::Nobody);
-                Ok(None)
+                Ok(())
             }
             Route::UnknownRequest(sentence) => {
                 self.metrics.arrived(None, Outcome::Unknown);
                 tracing::warn!(event.id = %event.id, "{sentence}");
                 if !self.fails_unhandled {
-                    return Ok(None);
+                    return Ok(());
                 }
-                self.run(event, deadline, |event, world| refuse(event, world, sentence)).await.map(Some)
+                self.run(event, deadline, attempt, |event, world| refuse(event, world, sentence)).await
             }
         }
     }
@@ -186,8 +197,9 @@ impl Door {
         &self,
         event: Event,
         deadline: Instant,
+        attempt: &mut Attempt<'_>,
         start: impl FnOnce(Event, World) -> F,
-    ) -> Result<Running, NotStarted>
+    ) -> Result<(), NotStarted>
     where
         F: Future<Output = Result<(), Unsettled>> + Send + 'static,
     {
@@ -196,7 +208,7 @@ impl Door {
             let id = event.id.clone();
             start(event, self.world.clone()).map(move |settled| Verdict::of(&id, settled)).boxed()
         };
-        self.steps.join_or_start(key, deadline, work).await
+        attempt.join_or_start(key, deadline, work).await
     }
 
     /// CloudEvents' handshake: permission for an origin, or silence about it.
@@ -217,10 +229,9 @@ impl Door {
     }
 
     fn readiness(&self) -> Response {
-        if self.steps.is_stopping() {
-            return text(StatusCode::SERVICE_UNAVAILABLE, "stopping");
-        }
-        text(StatusCode::OK, "ready")
+        let readiness = self.health.readiness(self.steps.is_stopping());
+        let status = if readiness.is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        text(status, &readiness.to_string())
     }
 
     /// Whoever may deliver may also look.
@@ -229,6 +240,8 @@ impl Door {
             return text(StatusCode::UNAUTHORIZED, &refusal.to_string());
         }
         self.metrics.running(self.steps.count());
+        self.metrics.holding(self.bodies.held());
+        self.metrics.readiness(self.health.readiness(self.steps.is_stopping()).is_ready);
         let headers = [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
         (headers, self.metrics.exposition()).into_response()
     }
@@ -282,34 +295,6 @@ fn prove(event: &Event) -> Response {
 fn is_farewell(headers: &HeaderMap) -> bool {
     let kind = headers.get(EVENT_TYPE_HEADER).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     ["SubscriptionDeletion", "Unsubscribe"].iter().any(|farewell| farewell.eq_ignore_ascii_case(kind))
-}
-
-/// What came of reading a body.
-enum Whole {
-    All(Bytes),
-    TooLarge,
-    Broken,
-}
-
-async fn whole(body: &mut Body, bytes_max: usize) -> Whole {
-    let mut whole = Vec::new();
-    while let Some(frame) = body.frame().await {
-        let Ok(frame) = frame else { return Whole::Broken };
-        let data = frame.into_data().unwrap_or_default();
-        if whole.len() + data.len() > bytes_max {
-            return Whole::TooLarge;
-        }
-        whole.extend_from_slice(&data);
-    }
-    Whole::All(Bytes::from(whole))
-}
-
-/// Reads what a refused sender still sends, within bounds.
-async fn discard(body: Body) {
-    let mut limited = Limited::new(body, DISCARD_BYTES_MAX);
-    let reading = async { while limited.frame().await.is_some_and(|frame| frame.is_ok()) {} };
-    // Whoever takes longer than this sees a broken connection.
-    let _ = tokio::time::timeout(BODY_SECONDS_MAX, reading).await;
 }
 
 fn come_again(reason: &'static str) -> Response {

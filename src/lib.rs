@@ -4,11 +4,13 @@
 pub mod admission;
 pub mod app;
 pub mod azure;
+pub mod bodies;
 pub mod clock;
 pub mod config;
 pub mod contract;
 pub mod deadletter;
 pub mod endpoint;
+pub mod health;
 #[cfg(feature = "local")]
 pub mod local;
 pub mod media_info;

@@ -2,18 +2,26 @@
 //! spawns work for an event; knows nothing of what the work is.
 
 use std::collections::HashMap;
+use std::future::IntoFuture;
 use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
-use futures_util::future::{BoxFuture, Shared};
+use futures_util::future::BoxFuture;
 use gridwich_handlers::base::Unsettled;
 use gridwich_handlers::event::Event;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+pub use self::attempt::Attempt;
+use self::settled::{Digest, Settled};
+
+mod attempt;
+mod settled;
 
 /// What came of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +65,18 @@ impl StepKey {
         let Event { id, event_type, subject, data, .. } = event.clone();
         Self { event_id: id, event_type, subject, data }
     }
+
+    fn digest(&self) -> Digest {
+        let parts = [self.event_id.as_bytes(), self.event_type.as_bytes(), self.subject.as_bytes()];
+        let mut text = Vec::with_capacity(self.data.len() + 256);
+        for part in parts {
+            // Lengths, so that nothing can be shifted from one part to the next.
+            text.extend_from_slice(&part.len().to_le_bytes());
+            text.extend_from_slice(part);
+        }
+        text.extend_from_slice(&self.data);
+        Uuid::new_v5(&Uuid::NAMESPACE_OID, &text)
+    }
 }
 
 impl Hash for StepKey {
@@ -67,13 +87,34 @@ impl Hash for StepKey {
     }
 }
 
-/// Waits for a step, however many wait for it.
-pub type Running = Shared<BoxFuture<'static, Verdict>>;
+/// A step that runs, or has run; awaited for its verdict, by however many.
+#[derive(Clone, Debug)]
+pub struct Running(watch::Receiver<Option<Verdict>>);
+
+impl Running {
+    fn settled() -> Self {
+        Self(watch::channel(Some(Verdict::Settled)).1)
+    }
+
+    fn verdict(&self) -> Option<Verdict> {
+        *self.0.borrow()
+    }
+}
+
+impl IntoFuture for Running {
+    type Output = Verdict;
+    type IntoFuture = BoxFuture<'static, Verdict>;
+
+    fn into_future(mut self) -> Self::IntoFuture {
+        let verdict = async move { self.0.wait_for(Option::is_some).await.map_or(None, |verdict| *verdict) };
+        verdict.map(|verdict| verdict.unwrap_or(Verdict::Unsettled)).boxed()
+    }
+}
 
 /// Why a step was not started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotStarted {
-    /// There were as many steps as there may be, until the deadline.
+    /// There were as many steps as there may be, and as many waiting, or there was no room in time.
     Full,
     /// The program is stopping.
     Stopping,
@@ -82,55 +123,135 @@ pub enum NotStarted {
 /// The steps that are running. Cloning shares them.
 #[derive(Clone)]
 pub struct Steps {
-    running: Arc<Mutex<HashMap<StepKey, Running>>>,
+    table: Arc<Mutex<Table>>,
     slots: Arc<Semaphore>,
+    places: Arc<Semaphore>,
     tasks: TaskTracker,
     stopping: CancellationToken,
 }
 
+#[derive(Default)]
+struct Table {
+    running: HashMap<Arc<StepKey>, Entry>,
+    settled: Settled,
+}
+
+struct Entry {
+    step: Running,
+    /// How it is remembered if it ends settled: somebody was asked to come again.
+    wanted: Option<Digest>,
+}
+
 impl Steps {
-    /// Room for `steps_max` at once.
+    /// Room for `steps_max` at once, and for `waiting_max` deliveries that wait for it, in the order of their coming.
     #[must_use]
-    pub fn new(steps_max: usize) -> Self {
+    pub fn new(steps_max: usize, waiting_max: usize) -> Self {
         Self {
-            running: Arc::default(),
+            table: Arc::default(),
             slots: Arc::new(Semaphore::new(steps_max)),
+            places: Arc::new(Semaphore::new(waiting_max)),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
         }
     }
 
+    /// A delivery's share of the steps.
+    #[must_use]
+    pub fn attempt(&self) -> Attempt<'_> {
+        Attempt::new(self)
+    }
+
     /// Joins the step if it is running, or starts it once there is room.
     ///
     /// # Errors
-    /// When there is no room until the deadline, or the program is stopping.
+    /// At once when too many wait for room; when there is none in time; when the program is stopping.
     pub async fn join_or_start(
         &self,
         key: StepKey,
         deadline: Instant,
         start: impl FnOnce() -> BoxFuture<'static, Verdict>,
     ) -> Result<Running, NotStarted> {
-        if let Some(step) = self.running().get(&key) {
-            return Ok(step.clone());
+        self.find_or_start(Arc::new(key), deadline, start).await
+    }
+
+    async fn find_or_start(
+        &self,
+        key: Arc<StepKey>,
+        deadline: Instant,
+        start: impl FnOnce() -> BoxFuture<'static, Verdict>,
+    ) -> Result<Running, NotStarted> {
+        if let Some(step) = self.find(&key) {
+            return Ok(step);
         }
-        let slot = tokio::time::timeout_at(deadline, Arc::clone(&self.slots).acquire_owned()).await;
-        let Ok(Ok(slot)) = slot else { return Err(NotStarted::Full) };
-        let mut running = self.running();
+        let slot = self.room(deadline).await?;
+        let mut table = self.table();
         if self.is_stopping() {
             return Err(NotStarted::Stopping);
         }
-        if let Some(step) = running.get(&key) {
-            return Ok(step.clone());
+        if let Some(entry) = table.running.get(&key) {
+            return Ok(entry.step.clone());
         }
-        let (tell, told) = oneshot::channel();
-        let step = told.map(|verdict| verdict.unwrap_or(Verdict::Unsettled)).boxed().shared();
-        running.insert(key.clone(), step.clone());
-        self.tasks.spawn(self.clone().run(key, start(), slot, tell));
+        let (tell, told) = watch::channel(None);
+        let step = Running(told);
+        table.running.insert(Arc::clone(&key), Entry { step: step.clone(), wanted: None });
+        let ending = Ending { steps: self.clone(), key, verdict: Verdict::Unsettled, tell };
+        self.tasks.spawn(run(start(), slot, ending));
         Ok(step)
     }
 
-    fn running(&self) -> MutexGuard<'_, HashMap<StepKey, Running>> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    /// A step that runs, or that has settled for a delivery that was asked to come again.
+    fn find(&self, key: &StepKey) -> Option<Running> {
+        let table = self.table();
+        if let Some(entry) = table.running.get(key) {
+            return Some(entry.step.clone());
+        }
+        let may_be_settled = !table.settled.is_empty();
+        // A digest takes milliseconds for the largest data.
+        drop(table);
+        let is_settled = may_be_settled && self.table().settled.contains(key.digest());
+        is_settled.then(Running::settled)
+    }
+
+    async fn room(&self, deadline: Instant) -> Result<OwnedSemaphorePermit, NotStarted> {
+        if let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() {
+            return Ok(slot);
+        }
+        let _place = self.places.try_acquire().map_err(|_| NotStarted::Full)?;
+        let slot = tokio::time::timeout_at(deadline, Arc::clone(&self.slots).acquire_owned()).await;
+        slot.ok().and_then(Result::ok).ok_or(NotStarted::Full)
+    }
+
+    /// These will come again: what is settled of them is remembered, and so is what settles later.
+    fn keep(&self, steps: &[(Arc<StepKey>, Running)]) {
+        let digests = steps.iter().map(|(key, _)| key.digest()).collect::<Vec<_>>();
+        let mut table = self.table();
+        for ((key, step), digest) in steps.iter().zip(digests) {
+            match step.verdict() {
+                Some(Verdict::Settled) => table.settled.insert(digest),
+                Some(Verdict::Unsettled) => {}
+                None => {
+                    if let Some(entry) = table.running.get_mut(key) {
+                        entry.wanted = Some(digest);
+                    }
+                }
+            }
+        }
+    }
+
+    /// These do not come again.
+    fn let_go(&self, steps: &[(Arc<StepKey>, Running)]) {
+        if self.table().settled.is_empty() {
+            return;
+        }
+        let digests = steps.iter().map(|(key, _)| key.digest()).collect::<Vec<_>>();
+        let mut table = self.table();
+        for digest in digests {
+            table.settled.remove(digest);
+        }
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many are running.
@@ -148,103 +269,43 @@ impl Steps {
     /// Refuses new work from now on.
     pub fn stop(&self) {
         // Under the lock, so that no step is started after what is waited for has been counted.
-        let running = self.running();
+        let table = self.table();
         self.stopping.cancel();
         self.tasks.close();
-        drop(running);
+        drop(table);
     }
 
     /// Returns when everything that was running has ended.
     pub async fn drained(&self) {
         self.tasks.wait().await;
     }
-
-    async fn run(
-        self,
-        key: StepKey,
-        work: BoxFuture<'static, Verdict>,
-        slot: OwnedSemaphorePermit,
-        tell: oneshot::Sender<Verdict>,
-    ) {
-        let forget = Forget { steps: &self, key };
-        let verdict = work.await;
-        drop(forget);
-        drop(slot);
-        // Nobody may be waiting any more: then the delivery was asked to come again, and will find the step settled.
-        let _ = tell.send(verdict);
-    }
 }
 
-/// Removes a step from the table however it ends, also by a panic.
-struct Forget<'a> {
-    steps: &'a Steps,
-    key: StepKey,
+async fn run(work: BoxFuture<'static, Verdict>, slot: OwnedSemaphorePermit, mut ending: Ending) {
+    ending.verdict = work.await;
+    drop(ending);
+    drop(slot);
 }
 
-impl Drop for Forget<'_> {
+/// Takes a step off the table however it ends, also by a panic, and tells whoever waits.
+struct Ending {
+    steps: Steps,
+    key: Arc<StepKey>,
+    verdict: Verdict,
+    tell: watch::Sender<Option<Verdict>>,
+}
+
+impl Drop for Ending {
     fn drop(&mut self) {
-        self.steps.running().remove(&self.key);
+        let mut table = self.steps.table();
+        let wanted = table.running.remove(&self.key).and_then(|entry| entry.wanted);
+        if let (Verdict::Settled, Some(digest)) = (self.verdict, wanted) {
+            table.settled.insert(digest);
+        }
+        // Under the lock: whoever keeps a step finds it running or its verdict told.
+        self.tell.send_replace(Some(self.verdict));
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use tokio::sync::Notify;
-
-    use super::*;
-
-    fn key(id: &str) -> StepKey {
-        let (event_id, data) = (id.to_owned(), Bytes::from_static(b"{}"));
-        StepKey { event_id, event_type: "t".into(), subject: String::new(), data }
-    }
-
-    fn soon() -> Instant {
-        Instant::now() + Duration::from_secs(1)
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn events_under_an_all_zero_id_are_told_apart_by_what_they_are_about() {
-        let steps = Steps::new(2);
-        let of = |subject: &str| StepKey { subject: subject.to_owned(), ..key("00000000") };
-        let never = || std::future::pending().boxed();
-        let _one = steps.join_or_start(of("jobs/1"), soon(), never).await.unwrap();
-        let _two = steps.join_or_start(of("jobs/2"), soon(), never).await.unwrap();
-        assert_eq!(steps.count(), 2);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_redelivery_joins_the_running_step_and_others_wait_for_room() {
-        let (steps, release) = (Steps::new(1), Arc::new(Notify::new()));
-        let held = Arc::clone(&release);
-        let work = async move {
-            held.notified().await;
-            Verdict::Settled
-        };
-        let first = steps.join_or_start(key("1"), soon(), || work.boxed()).await.unwrap();
-        let second = steps.join_or_start(key("1"), soon(), || panic!("started twice")).await.unwrap();
-        let third = steps.join_or_start(key("2"), soon(), || panic!("beyond the bound")).await;
-        assert_eq!(third.unwrap_err(), NotStarted::Full);
-        let fourth = steps.join_or_start(key("3"), soon(), || async { Verdict::Settled }.boxed());
-        release.notify_one();
-        assert_eq!(fourth.await.unwrap().await, Verdict::Settled);
-        assert_eq!((first.await, second.await), (Verdict::Settled, Verdict::Settled));
-        steps.stop();
-        let late = steps.join_or_start(key("4"), soon(), || panic!("after the stop")).await;
-        assert_eq!(late.unwrap_err(), NotStarted::Stopping);
-        steps.drained().await;
-        assert_eq!(steps.count(), 0);
-    }
-
-    #[tokio::test]
-    async fn a_step_that_panics_is_forgotten_and_comes_again() {
-        let steps = Steps::new(1);
-        let panics = || async { panic!("on purpose") }.boxed();
-        let step = steps.join_or_start(key("1"), soon(), panics).await.unwrap();
-        assert_eq!(step.await, Verdict::Unsettled);
-        let again =
-            steps.join_or_start(key("1"), soon(), || async { Verdict::Settled }.boxed()).await.unwrap();
-        assert_eq!(again.await, Verdict::Settled);
-    }
-}
+mod tests;

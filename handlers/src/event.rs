@@ -314,11 +314,33 @@ impl<'de> Visitor<'de> for ElementVisitor {
     }
 }
 
+/// The elements of an array. One beyond [`EVENTS_MAX`] is kept to show that there are too many, and no more: a megabyte of
+/// small ones would take a hundred.
 struct Elements<'a>(Vec<Element<'a>>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Elements<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Vec::deserialize(deserializer).map(Self)
+        deserializer.deserialize_seq(ElementsVisitor).map(Self)
+    }
+}
+
+struct ElementsVisitor;
+
+impl<'de> Visitor<'de> for ElementsVisitor {
+    type Value = Vec<Element<'de>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of events")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        let mut elements = Vec::new();
+        while elements.len() <= EVENTS_MAX {
+            let Some(element) = seq.next_element()? else { return Ok(elements) };
+            elements.push(element);
+        }
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(elements)
     }
 }
 

@@ -111,10 +111,7 @@ fn account(
     {
         return Err(invalid("expected a name of 3 to 24 lower-case letters and digits"));
     }
-    let endpoint = match config.endpoint.as_str() {
-        "" => format!("https://{name}.blob.core.windows.net"),
-        endpoint => endpoint.trim_end_matches('/').to_owned(),
-    };
+    let endpoint = config.blob_endpoint();
     let url =
         Url::parse(&endpoint).map_err(|error| invalid(&format!("endpoint: expected a URL: {error}")))?;
     let (authority, credential, mut per_try) = if config.key.is_empty() {

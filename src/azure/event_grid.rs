@@ -91,6 +91,7 @@ fn refusal(response: &RawResponse) -> PostError {
     PostError {
         is_transient: matches!(status, 408 | 429 | 500..),
         is_about_events: matches!(status, 400 | 413),
+        is_reached: matches!(status, 400 | 413 | 429),
         retry_after: retry_after.map(Duration::from_secs),
         message: format!("the topic answered {status}"),
     }
@@ -102,5 +103,6 @@ fn no_answer(error: &azure_core::Error) -> PostError {
         ErrorKind::Connection => "the topic cannot be reached",
         _ => "the topic did not answer",
     };
-    PostError { is_transient: true, is_about_events: false, retry_after: None, message: message.to_owned() }
+    let message = message.to_owned();
+    PostError { is_transient: true, is_about_events: false, is_reached: false, retry_after: None, message }
 }

@@ -11,6 +11,12 @@ pub(super) fn check(config: &Config) -> Result<(), String> {
     within("endpoint.body_bytes_max", endpoint.body_bytes_max, 1..=BODY_BYTES_MAX)?;
     within("endpoint.delivery_budget_seconds", endpoint.delivery_budget_seconds, 1..=29)?;
     within("endpoint.drain_seconds", endpoint.drain_seconds, 0..=3_600)?;
+    within(
+        "endpoint.bodies_bytes_max",
+        endpoint.bodies_bytes_max,
+        endpoint.body_bytes_max..=BODIES_BYTES_MAX,
+    )?;
+    within("endpoint.waiting_max", endpoint.waiting_max, 0..=COUNT_MAX)?;
     within("endpoint.steps_max", endpoint.steps_max, 1..=COUNT_MAX)?;
     within("endpoint.connections_max", endpoint.connections_max, 1..=COUNT_MAX)?;
     within("topic.posts_max", topic.posts_max, 1..=256)?;
@@ -107,6 +113,8 @@ fn is_loopback(text: &str) -> bool {
 
 /// Nobody can want larger deliveries: Event Grid's own limit is 1.5 MB.
 const BODY_BYTES_MAX: usize = 64 << 20;
+/// What counts them has 32 bits.
+const BODIES_BYTES_MAX: usize = u32::MAX as usize;
 /// More than this of one blob is no analysis any more: a terabyte.
 const ANALYSIS_BYTES_MAX: u64 = 1 << 40;
 /// More steps or connections than any machine has descriptors for.

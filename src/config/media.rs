@@ -53,6 +53,17 @@ pub struct MediaAccountConfig {
     pub correlation_bytes_max: usize,
 }
 
+impl MediaAccountConfig {
+    /// Where its REST interface is, without a slash at the end; by default where Azure itself had it.
+    #[must_use]
+    pub fn base_url(&self) -> &str {
+        match self.base_url.as_str() {
+            "" => "https://management.azure.com",
+            url => url.trim_end_matches('/'),
+        }
+    }
+}
+
 fn backend() -> String {
     "mediaservices".to_owned()
 }

@@ -39,6 +39,27 @@ impl Outcome {
     }
 }
 
+/// For want of what something was turned away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shed {
+    /// A delivery: memory for bodies.
+    Bodies,
+    /// A delivery: steps, and room to wait for them.
+    Steps,
+    /// An idle connection: connections.
+    Connections,
+}
+
+impl Shed {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Bodies => "bodies",
+            Self::Steps => "steps",
+            Self::Connections => "connections",
+        }
+    }
+}
+
 /// All instruments.
 pub struct Metrics {
     registry: Registry,
@@ -49,6 +70,9 @@ pub struct Metrics {
     posts: Histogram<f64>,
     running: Gauge<u64>,
     dead_letters: Counter<u64>,
+    held: Gauge<u64>,
+    shed: Counter<u64>,
+    ready: Gauge<u64>,
 }
 
 impl Metrics {
@@ -85,6 +109,19 @@ impl Metrics {
             dead_letters: meter
                 .u64_counter("gridwich.dead_letters")
                 .with_description("Events kept because they cannot be handled")
+                .build(),
+            held: meter
+                .u64_gauge("gridwich.bodies.held")
+                .with_description("Memory taken by bodies of deliveries")
+                .with_unit("By")
+                .build(),
+            shed: meter
+                .u64_counter("gridwich.shed")
+                .with_description("Deliveries and idle connections turned away for want of something")
+                .build(),
+            ready: meter
+                .u64_gauge("gridwich.ready")
+                .with_description("Whether deliveries should be sent here")
                 .build(),
             registry,
             provider,
@@ -126,6 +163,21 @@ impl Metrics {
     /// So many steps are running.
     pub fn running(&self, steps: usize) {
         self.running.record(steps as u64, &[]);
+    }
+
+    /// So many bytes of bodies are held.
+    pub fn holding(&self, bytes: usize) {
+        self.held.record(bytes as u64, &[]);
+    }
+
+    /// Something was turned away.
+    pub fn shed(&self, want: Shed) {
+        self.shed.add(1, &[label("want", want.as_str())]);
+    }
+
+    /// Whether deliveries should be sent here.
+    pub fn readiness(&self, is_ready: bool) {
+        self.ready.record(u64::from(is_ready), &[]);
     }
 
     /// All of it as Prometheus' text.

@@ -48,13 +48,16 @@ impl Gate {
 }
 
 async fn pass_on(State(post): State<Post>, request: Request<Body>) -> Response {
-    let Ok(pass) = post.passes.try_acquire() else {
-        post.held.notify_one();
-        return std::future::pending().await;
-    };
-    pass.forget();
     let key = request.headers()["aeg-sas-key"].clone();
     let body = axum::body::to_bytes(request.into_body(), usize::MAX).await.unwrap();
+    // A processor that only looks whether the topic is there publishes nothing.
+    if body != "[]" {
+        let Ok(pass) = post.passes.try_acquire() else {
+            post.held.notify_one();
+            return std::future::pending().await;
+        };
+        pass.forget();
+    }
     let answer = post.client.post(&post.topic).header("aeg-sas-key", key).body(body).send().await.unwrap();
     answer.status().into_response()
 }

@@ -283,7 +283,7 @@ async fn a_step_that_breaks_while_it_is_put_away_leaves_its_slot_to_the_next() {
             panic!("broken on purpose");
         }
     }
-    let steps = Steps::new(1);
+    let steps = Steps::new(1, 4);
     let key = |id: &str| StepKey {
         event_id: id.into(),
         event_type: "t".into(),

@@ -200,6 +200,20 @@ impl Local {
         }
     }
 
+    /// What a processor says of itself, once it is ready.
+    pub async fn until_ready(&self, url: &str) -> String {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            if let Ok(answer) = self.client.get(url).send().await
+                && answer.status().is_success()
+            {
+                return answer.text().await.unwrap();
+            }
+            assert!(Instant::now() < until, "the processor did not become ready");
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
     /// The names of a transform's jobs in the first region.
     pub async fn jobs(&self, transform: &str) -> Vec<String> {
         let url = format!(

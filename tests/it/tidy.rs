@@ -80,9 +80,14 @@ const ROOMS: &[Room] = &[
         reason: "adapters translate and do not judge",
     },
     Room {
-        paths: &["src/endpoint.rs", "src/admission.rs"],
+        paths: &["src/endpoint.rs", "src/admission.rs", "src/bodies.rs", "src/server", "src/steps"],
         never: &["participants", "handlers::blob", "handlers::encode", "handlers::mediaservices"],
         reason: "the door knows neither handlers nor participants",
+    },
+    Room {
+        paths: &["src/health"],
+        never: &["participants", "crate::azure", "crate::config", "Dispatcher"],
+        reason: "health knows what looks come to, not at whom",
     },
     Room {
         paths: &["src/config.rs"],

@@ -136,6 +136,14 @@ impl World {
         Ok(())
     }
 
+    /// Lets the processor look once at everybody whom its readiness comes from, and returns what it says then.
+    pub async fn readiness(&self) -> (StatusCode, String) {
+        let rounds = self.app.lock().unwrap_or_else(PoisonError::into_inner).rounds.clone();
+        rounds.look(true).await;
+        let answer = self.get(PROCESSOR, "/readyz").await;
+        (answer.status(), String::from_utf8_lossy(answer.body()).into_owned())
+    }
+
     /// Whom the processor's steps may reach for.
     pub fn participants(&self) -> Arc<Participants> {
         Arc::clone(&self.app.lock().unwrap_or_else(PoisonError::into_inner).participants)

@@ -31,8 +31,6 @@ pub(super) const ASSETS_VERSION: &str = "2022-08-01";
 /// The dialect's limit for a name.
 const NAME_CHARACTERS_MAX: usize = 260;
 const SCOPE: &str = "https://management.azure.com/.default";
-/// Where Azure itself had it.
-const BASE_URL: &str = "https://management.azure.com";
 /// For so long an account that was not well is asked last.
 const ILL_FOR: Duration = Duration::from_secs(30);
 /// More pages than this are not read: an account has 100 transforms at most.
@@ -67,8 +65,7 @@ impl Account {
         wire: &Arc<dyn Wire>,
     ) -> Result<Self, String> {
         let invalid = |what: &str| format!("media.accounts: {:?}: {what}", config.account);
-        let base_url =
-            if config.base_url.is_empty() { BASE_URL } else { config.base_url.trim_end_matches('/') };
+        let base_url = config.base_url();
         let base =
             Url::parse(base_url).map_err(|error| invalid(&format!("base_url: expected a URL: {error}")))?;
         if base.scheme() != "https" {
