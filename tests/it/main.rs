@@ -13,6 +13,7 @@ mod delivery;
 mod demo;
 mod encodes;
 mod endpoint;
+mod full_disk;
 mod identities;
 mod keys;
 mod kills;
