@@ -29,6 +29,8 @@ mod sagas;
 mod samples;
 mod schemas;
 mod send;
+mod soak;
+mod survival;
 mod tidy;
 mod traces;
 mod wire;
