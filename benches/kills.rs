@@ -1,5 +1,5 @@
 //! Real processes under a long load of mixed requests, killed, restarted and refused as often as asked: prints what came of it,
-//! and ends with 1 when a promise was broken. The same as the tests' `survival`, with large numbers.
+//! and ends with 1 when a promise was broken. The same as the tests' `survivals`, with large numbers.
 //!
 //! `make kills` runs it; `make kills OPERATIONS=100000 KILLS=500 REFUSE=2` is the run that the README states.
 
@@ -11,13 +11,13 @@ use std::time::Duration;
 
 use clap::Parser;
 
-use soak::{Plan, run};
+use survival::{Plan, run};
 
 #[expect(dead_code, reason = "tests use the rest of it")]
 #[path = "../tests/it/process.rs"]
 mod process;
-#[path = "../tests/it/soak/mod.rs"]
-mod soak;
+#[path = "../tests/survival/mod.rs"]
+mod survival;
 
 /// Acknowledgments that may come again on account of refusals, as a share of all operations. What a kill cuts off comes again
 /// in any case: it had been published, and nobody could have known.

@@ -23,13 +23,13 @@ use crate::azure::key_vault::KeyVaultSecrets;
 use crate::azure::media_services;
 use crate::azure::wire::Wire;
 use crate::config::{self, Config, MediaAuth, SecretSetting, TokenAuth};
-use crate::copy_watch::CopyWatch;
 use crate::endpoint::{Door, router};
 use crate::media_info::MediaInfo;
 use crate::publisher::TopicPublisher;
 use crate::server;
 use crate::steps::Steps;
 use crate::telemetry::Telemetry;
+use crate::watch::Watch;
 
 /// Why the program cannot start; names the setting or the address.
 #[derive(Debug, thiserror::Error)]
@@ -48,8 +48,8 @@ pub struct App {
     pub router: Router,
     /// What is running behind it.
     pub steps: Steps,
-    /// The watch over copies, where there is storage.
-    pub copy_watch: Option<CopyWatch>,
+    /// The watch over what is pending.
+    pub watch: Watch,
     /// Whom its steps may reach for.
     pub participants: Arc<Participants>,
     is_open: bool,
@@ -137,9 +137,7 @@ impl App {
         let admission = Admission::new(&config.admission).map_err(setting)?;
         let (steps, is_open) = (Steps::new(config.endpoint.steps_max), admission.is_open());
         let dispatcher = Arc::new(gridwich_handlers::register());
-        let copy_watch = world.participants.storage.as_ref().map(|storage| {
-            CopyWatch::new(Arc::clone(storage), Arc::clone(&dispatcher), world.clone(), steps.clone())
-        });
+        let watch = Watch::new(Arc::clone(&dispatcher), world.clone(), steps.clone());
         let door = Door {
             admission,
             dispatcher,
@@ -150,7 +148,7 @@ impl App {
             delivery_budget: Duration::from_secs(config.endpoint.delivery_budget_seconds),
             fails_unhandled: config.requests.unhandled_requests == config::Unhandled::Fail,
         };
-        Ok(Self { router: router(Arc::new(door)), steps, copy_watch, participants, is_open })
+        Ok(Self { router: router(Arc::new(door)), steps, watch, participants, is_open })
     }
 
     /// Serves deliveries until `stop`, then refuses new ones, lets running steps finish and publish, and returns.
@@ -178,8 +176,8 @@ impl App {
             closed.clone(),
             Duration::from_secs(1),
         ));
-        if let Some(watch) = self.copy_watch.clone() {
-            tokio::spawn(watch.run(stop.clone()));
+        if self.participants.storage.is_some() {
+            tokio::spawn(self.watch.clone().run(stop.clone()));
         }
         stop.cancelled().await;
         tracing::info!(

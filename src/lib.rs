@@ -7,7 +7,6 @@ pub mod azure;
 pub mod clock;
 pub mod config;
 pub mod contract;
-pub mod copy_watch;
 pub mod endpoint;
 #[cfg(feature = "local")]
 pub mod local;
@@ -19,3 +18,4 @@ pub mod send;
 pub mod server;
 pub mod steps;
 pub mod telemetry;
+pub mod watch;

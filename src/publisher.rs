@@ -220,5 +220,6 @@ fn backoff(attempt: u32, body: &Bytes) -> Duration {
     let sum = body
         .iter()
         .fold(u32::from(attempt as u16), |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(*byte)));
-    full - full.mul_f64(f64::from(sum % 1_000) / 2_000.0)
+    // Whole milliseconds: timers know nothing finer.
+    full - Duration::from_millis(full.as_millis() as u64 * u64::from(sum % 1_000) / 2_000)
 }

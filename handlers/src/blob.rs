@@ -4,7 +4,7 @@ use crate::base::Dispatcher;
 
 pub use analysis_create::BlobAnalysisCreate;
 pub use blob_created::BlobCreated;
-pub use blob_deleted::BlobDeleted;
+pub use blob_deleted::{BlobDeleted, BlobDeletedEvent};
 pub use blob_tier_changed::BlobTierChanged;
 pub use container_access_change::BlobContainerAccessChange;
 pub use container_create::BlobContainerCreate;

@@ -3,10 +3,12 @@
 use crate::base::Dispatcher;
 
 pub use create::EncodeCreate;
+pub use job_lost::{JobLost, JobLostEvent};
 pub use mediaservicesv2_create::EncodeMediaServicesV2Create;
 pub use mediaservicesv3_create::EncodeMediaServicesV3Create;
 
 mod create;
+mod job_lost;
 mod mediaservicesv2_create;
 mod mediaservicesv3_create;
 mod submission;
@@ -16,4 +18,5 @@ pub(crate) fn register(dispatcher: &mut Dispatcher) {
     dispatcher.on::<EncodeCreate>();
     dispatcher.on::<EncodeMediaServicesV2Create>();
     dispatcher.on::<EncodeMediaServicesV3Create>();
+    dispatcher.on::<JobLost>();
 }

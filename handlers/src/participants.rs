@@ -9,6 +9,9 @@ pub use encoder::{
     Priority, Search, SubmitStep, Thumbnail, Work,
 };
 pub use key_roller::{KEY_NAMES, KeyRoller};
+pub use pending::{
+    JobStands, Pending, PendingCopy, PendingDeletion, PendingEntry, PendingJob, PendingPage, Report,
+};
 pub use publication::{LocatorRequest, Publication, PublicationError, PublicationStep, Published};
 pub use secrets::Secrets;
 pub use storage::{
@@ -19,6 +22,7 @@ pub use storage::{
 mod analyzer;
 mod encoder;
 mod key_roller;
+mod pending;
 mod publication;
 mod secrets;
 mod storage;

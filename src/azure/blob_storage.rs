@@ -16,7 +16,8 @@ use gridwich_handlers::operation_context::{Carried, ContextReference, muted};
 use gridwich_handlers::operation_id::OperationId;
 use gridwich_handlers::participants::{
     Before, BlobAddress, BlobProperties, ContainerAddress, CopyRequest, EndedCopy, Existence, Kept,
-    ListedBlob, ParticipantError, PublicAccess, Said, SignedUrl, Storage, TierChange,
+    ListedBlob, ParticipantError, Pending, PendingCopy, PendingPage, PublicAccess, Said, SignedUrl, Storage,
+    TierChange,
 };
 
 use self::account::{Account, Authority};
@@ -34,13 +35,14 @@ mod containers;
 mod copies;
 mod metadata;
 mod notes;
+mod pending;
 
 /// The version of the interface we speak: the newest that Azurite, our second opinion, speaks too.
 const API_VERSION: &str = "2025-11-05";
 /// `x-ms-client-request-id` takes 1 KiB of visible ASCII and comes back with blob events.
 const CONTEXT_BYTES_MAX: usize = 1_024;
-/// An answer is remembered before its publication, and must not hold that up for longer.
-const REMEMBER_SECONDS_MAX: Duration = Duration::from_secs(3);
+/// What is struck off behind an answer must not hold up the courier for longer.
+const STRIKE_SECONDS_MAX: Duration = Duration::from_secs(3);
 /// Where contexts are kept in the account that the work is about: those that do not fit there, and those of copies.
 pub const CONTEXTS: &str = "gridwich-contexts";
 
@@ -211,12 +213,52 @@ impl Storage for BlobStorage {
         self.stop_copy(destination, copy_id).await
     }
 
-    async fn ended_copies(&self) -> Result<Vec<EndedCopy>, ParticipantError> {
-        self.find_ended_copies().await
+    async fn copy_end(
+        &self,
+        account: &str,
+        operation: OperationId,
+        copy: &PendingCopy,
+    ) -> Result<Option<EndedCopy>, ParticipantError> {
+        self.find_copy_end(account, operation, copy).await
     }
 
-    async fn forget_copy(&self, account: &str, operation: OperationId) -> Result<(), ParticipantError> {
-        self.unwatch_copy(account, operation).await
+    fn accounts(&self) -> Vec<String> {
+        self.accounts.keys().cloned().collect()
+    }
+
+    async fn list_pending(
+        &self,
+        account: &str,
+        after: Option<&str>,
+    ) -> Result<PendingPage, ParticipantError> {
+        self.page_of_pending(account, after).await
+    }
+
+    async fn write_down(
+        &self,
+        account: &str,
+        operation: OperationId,
+        pending: &Pending,
+    ) -> Result<(), ParticipantError> {
+        self.write_pending(account, operation, pending).await
+    }
+
+    async fn pending(
+        &self,
+        account: &str,
+        operation: OperationId,
+    ) -> Result<Option<Pending>, ParticipantError> {
+        self.read_pending(account, operation).await
+    }
+
+    async fn strike_off(&self, account: &str, operation: OperationId) -> Result<(), ParticipantError> {
+        let struck = tokio::time::timeout(STRIKE_SECONDS_MAX, self.delete_pending(account, operation)).await;
+        struck.unwrap_or_else(|_| Err(ParticipantError::Unavailable("what is pending".to_owned(), None)))
+    }
+
+    async fn seems_over_for(&self, account: &str, operation: OperationId) -> Result<u64, ParticipantError> {
+        let since = self.unclear_for(account, operation).await?;
+        Ok(u64::try_from(since.whole_seconds()).unwrap_or_default())
     }
 
     async fn create_container(
@@ -264,10 +306,7 @@ impl Storage for BlobStorage {
         said: Said,
         text: &str,
     ) -> Result<Option<String>, ParticipantError> {
-        let written = self.write_said(account, operation, said, text);
-        let written = tokio::time::timeout(REMEMBER_SECONDS_MAX, written).await;
-        written
-            .unwrap_or_else(|_| Err(ParticipantError::Unavailable("the memory of answers".to_owned(), None)))
+        self.write_said(account, operation, said, text).await
     }
 
     async fn recall(
@@ -285,14 +324,6 @@ impl Storage for BlobStorage {
 
     async fn noted(&self, reference: &ContextReference) -> Result<Option<Before>, ParticipantError> {
         self.look_at_note(reference).await
-    }
-
-    async fn watched_copy(
-        &self,
-        account: &str,
-        operation: OperationId,
-    ) -> Result<Option<String>, ParticipantError> {
-        self.find_watched(account, operation).await
     }
 
     async fn kept_context(&self, reference: &ContextReference) -> Result<String, ParticipantError> {

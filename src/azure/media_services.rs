@@ -7,8 +7,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use azure_core::credentials::TokenCredential;
 use gridwich_handlers::participants::{
-    EncodeError, EncodeJob, Encoder, Encoders, JobSnapshot, JobTicket, LocatorRequest, MEDIA_SERVICES,
-    ParticipantError, Publication, PublicationError, PublicationStep, Published, Search, SubmitStep,
+    EncodeError, EncodeJob, Encoder, Encoders, JobSnapshot, JobStands, JobTicket, LocatorRequest,
+    MEDIA_SERVICES, ParticipantError, PendingJob, Publication, PublicationError, PublicationStep, Published,
+    Search, SubmitStep,
 };
 
 use self::account::Account;
@@ -103,12 +104,17 @@ impl Encoder for MediaServices {
         }
     }
 
-    async fn submit(&self, job: &EncodeJob, place: &str) -> Result<(), EncodeError> {
+    async fn submit(&self, job: &EncodeJob, place: &str) -> Result<JobTicket, EncodeError> {
         let at = |source| EncodeError { step: SubmitStep::Job, source };
         let account = self.account(place).map_err(at)?;
-        account.submit(job).await.map_err(at)?;
+        let ticket = account.submit(job).await.map_err(at)?;
         tracing::debug!(job = job.name, "a job was submitted{}", account.here());
-        Ok(())
+        Ok(ticket)
+    }
+
+    async fn look_after(&self, job: &PendingJob) -> Result<JobStands, ParticipantError> {
+        // As it was submitted: where its place is not configured any more, the first in order may have it.
+        self.account(&job.place)?.look_after(job).await
     }
 
     async fn cancel(&self, ticket: &JobTicket) -> Result<(), ParticipantError> {

@@ -12,7 +12,7 @@ use crate::world::{Options, REGIONS, World, only, types, usual_script};
 const CLIP: &str = "http://127.0.0.1:10000/inbox/show-17/clip.mp4";
 const OUTPUT: &str = "http://127.0.0.1:10000/proxy/show-17-mbr";
 pub const V3: &str = "request.encode.mediaservicesv3.create";
-const V2: &str = "request.encode.mediaservicesv2.create";
+pub const V2: &str = "request.encode.mediaservicesv2.create";
 pub const ANY: &str = "request.encode.create";
 
 async fn world_with(config: &'static str) -> World {

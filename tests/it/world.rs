@@ -2,7 +2,6 @@
 //! to everything as an outsider would.
 
 use std::collections::{BTreeMap, HashMap};
-use std::num::{NonZeroU64, NonZeroUsize};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,71 +15,25 @@ use gridwich::azure::blob_storage::BlobStorage;
 use gridwich::azure::wire::{Wire, WireError};
 use gridwich::config::Config;
 use gridwich::telemetry::Telemetry;
+use gridwich::watch::Watch;
 use gridwich_handlers::participants::{BlobAddress, ContainerAddress, Participants, Storage as _};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
-use local_azure::blob_storage::{CopyPace, Keep, Rehydration};
 use local_azure::clock::Clock;
-use local_azure::cloud::{Cloud, CloudSettings};
-use local_azure::event_grid::{
-    AdvancedFilter, Destination, InputSchema, Operator, RetrySchedule, SubscriptionProperties, Watched,
-};
+use local_azure::cloud::Cloud;
+use local_azure::event_grid::Watched;
 use local_azure::ids::{Ids, development_key};
 use local_azure::inside::BlobFiles as _;
-use local_azure::media_services::{Encoder, Script, Scripted, ScriptedOutput, StreamingSettings};
 use local_azure::webhook::{WebhookError, Webhooks};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use tower::ServiceExt as _;
 
-pub const EVENT_GRID: &str = "127.0.0.1:7072";
-pub const STORAGE: &str = "127.0.0.1:10000";
-pub const MEDIA: &str = "localhost:7073";
-pub const STREAMING: &str = "localhost:7075";
-pub const KEY_VAULT: &str = "localhost:7074";
-pub const PROCESSOR: &str = "127.0.0.1:7071";
-pub const ACCOUNTS: [&str; 3] = ["inbox", "archive", "proxy"];
-pub const REGIONS: [(&str, &str); 2] = [("westeurope", "mediawest"), ("northeurope", "medianorth")];
-
-/// How a world differs from the usual one.
-pub struct Options {
-    /// Settings of the processor besides the usual, as `gridwich.toml` has them.
-    pub config: &'static str,
-    /// How long the smallest copy takes.
-    pub copy_takes: Duration,
-    /// What the encoder does.
-    pub script: fn(&ScriptedOutput<'_>) -> Script,
-    /// Storage accounts with a hierarchical namespace.
-    pub hierarchical: &'static [&'static str],
-    /// Whether Event Grid puts several events into one delivery.
-    pub events_per_delivery: Option<u32>,
-    /// Whether Media Services take only tokens that they gave out.
-    pub strict_auth: bool,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            config: "",
-            copy_takes: Duration::from_secs(5),
-            script: usual_script,
-            hierarchical: &[],
-            events_per_delivery: None,
-            strict_auth: false,
-        }
-    }
-}
-
-/// Two minutes of encoding, seen four times, with two outputs.
-pub fn usual_script(_: &ScriptedOutput<'_>) -> Script {
-    let outputs = ["clip_1280x720_3400.mp4", "clip_640x360_1150.mp4"];
-    Script {
-        scheduled_for: Duration::from_secs(3),
-        encodes_for: Duration::from_secs(120),
-        progress: vec![10, 40, 75],
-        outcome: Ok(outputs.map(|name| (name.to_owned(), Bytes::from_static(b"encoded"))).to_vec()),
-    }
-}
+pub use crate::cloud::{
+    ACCOUNTS, EVENT_GRID, KEY_VAULT, MEDIA, Options, PROCESSOR, REGIONS, STORAGE, STREAMING, config,
+    usual_script,
+};
+use crate::cloud::{cloud, requests_topic, scopes, subscribe, topic};
 
 /// The cloud, the processor, and the wires between them.
 pub struct World {
@@ -120,77 +73,32 @@ impl World {
 
     fn assemble(options: &Options, config: &str) -> Self {
         let network = Arc::new(Network::default());
-        let cloud = Cloud::new(CloudSettings {
-            clock: Clock::starting_at(gridwich::clock::now()),
-            ids: Ids::seeded(1),
-            webhooks: Arc::clone(&network) as Arc<dyn Webhooks>,
-            event_grid_url: format!("http://{EVENT_GRID}"),
-            storage_url: format!("http://{STORAGE}"),
-            media_url: format!("https://{MEDIA}"),
-            streaming: StreamingSettings {
-                // Nothing is streamed under paused time, only published.
-                packager: Some("packager".into()),
-                ..StreamingSettings::at(format!("https://{STREAMING}"))
-            },
-            key_vault_url: format!("https://{KEY_VAULT}"),
-            subscription: "sub".to_owned(),
-            resource_group: "local".to_owned(),
-            storage_accounts: ACCOUNTS.map(str::to_owned).to_vec(),
-            hierarchical_accounts: options.hierarchical.iter().map(|name| (*name).to_owned()).collect(),
-            storage_accounts_per_page: NonZeroUsize::new(2).unwrap(),
-            key_vault: "vault".to_owned(),
-            media_accounts: REGIONS.map(|(region, account)| (region.to_owned(), account.to_owned())).to_vec(),
-            keep: Keep::Memory,
-            media_folder: None,
-            copy_pace: CopyPace { bytes_per_second: NonZeroU64::MAX, minimum: options.copy_takes },
-            rehydration: Rehydration {
-                standard: Duration::from_secs(15 * 3600),
-                high: Duration::from_secs(3600),
-            },
-            schedule: RetrySchedule::documented(),
-            encoder: Encoder::Scripted(Scripted::new(options.script)),
-            jobs_at_once: 2,
-            strict_auth: options.strict_auth,
-        })
-        .unwrap();
+        let clock = Clock::starting_at(gridwich::clock::now());
+        let cloud = cloud(options, clock, Ids::seeded(1), Arc::clone(&network) as Arc<dyn Webhooks>);
         network.connect(EVENT_GRID, cloud.event_grid.router());
         network.connect(STORAGE, cloud.blob_storage.router());
         network.connect(MEDIA, cloud.media_services.router());
         network.connect(KEY_VAULT, cloud.key_vault.router());
         network.connect(STREAMING, cloud.media_services.streaming_router());
-        for topic in ["requests", "responses"] {
-            cloud.event_grid.create_topic(topic, InputSchema::EventGridSchema).unwrap();
-        }
         let config = Config::from_toml(config).unwrap();
         let app = start(&config, &network);
         Self { cloud, network, app: Mutex::new(app), config }
     }
 
     async fn subscribe(&self, events_per_delivery: Option<u32>) {
-        let mut scopes = vec![self.requests_topic()];
-        scopes.extend(ACCOUNTS.map(|account| self.cloud.blob_storage.account_id(account)));
-        scopes.extend(REGIONS.map(|(_, account)| self.cloud.media_services.account_id(account).unwrap()));
-        for scope in scopes {
-            self.subscribe_to(&scope, events_per_delivery).await;
+        for scope in scopes(&self.cloud) {
+            subscribe(&self.cloud, &scope, events_per_delivery).await;
         }
     }
 
     /// Has the vault tell the processor of new versions of secrets.
     pub async fn subscribe_to_vault(&self) {
-        self.subscribe_to(&self.cloud.key_vault.id(), None).await;
-    }
-
-    async fn subscribe_to(&self, scope: &str, events_per_delivery: Option<u32>) {
-        let mut properties = SubscriptionProperties::to_webhook(format!("http://{PROCESSOR}/api/EventGrid"));
-        let Destination::WebHook(webhook) = &mut properties.destination;
-        webhook.max_events_per_batch = events_per_delivery;
-        properties.filter.advanced_filters = Some(vec![all_but_kept_contexts()]);
-        self.cloud.event_grid.create_subscription(scope, "to-processor", properties).await.unwrap();
+        subscribe(&self.cloud, &self.cloud.key_vault.id(), None).await;
     }
 
     /// The scope of subscriptions to requests.
     pub fn requests_topic(&self) -> String {
-        self.cloud.event_grid.create_topic("requests", InputSchema::EventGridSchema).unwrap().id
+        requests_topic(&self.cloud)
     }
 
     /// Stops the processor as `kill -9` would, as far as anybody outside can see, and starts another.
@@ -199,7 +107,7 @@ impl World {
         *self.app.lock().unwrap_or_else(PoisonError::into_inner) = app;
     }
 
-    /// Lets the processor look after copies under way, as often and as long as it takes for all to be told.
+    /// Lets the processor look after what is pending, as often and as long as it takes for all to be told.
     pub async fn watch_copies(&self) {
         for _ in 0..2 {
             self.look_after_copies().await;
@@ -207,12 +115,14 @@ impl World {
         }
     }
 
-    /// Lets the processor look once after copies under way.
+    /// Lets the processor look once after what is pending.
     pub async fn look_after_copies(&self) {
-        let watch = self.app.lock().unwrap_or_else(PoisonError::into_inner).copy_watch.clone();
-        if let Some(watch) = watch {
-            watch.look().await;
-        }
+        self.watch().look().await;
+    }
+
+    /// The processor's watch over what is pending.
+    pub fn watch(&self) -> Watch {
+        self.app.lock().unwrap_or_else(PoisonError::into_inner).watch.clone()
     }
 
     /// Starts another processor, with this configuration, in place of the one that runs.
@@ -379,16 +289,6 @@ impl World {
     }
 }
 
-/// As a deployment subscribes: the processor's own notes are nobody's business.
-fn all_but_kept_contexts() -> AdvancedFilter {
-    AdvancedFilter {
-        operator_type: Operator::StringNotContains,
-        key: "Subject".to_owned(),
-        value: None,
-        values: Some(vec!["/containers/gridwich-contexts/".into()]),
-    }
-}
-
 fn start(config: &Config, network: &Arc<Network>) -> App {
     let telemetry = Telemetry::new(&config.telemetry).unwrap();
     let wire = Arc::clone(network) as Arc<dyn Wire>;
@@ -401,34 +301,6 @@ fn start(config: &Config, network: &Arc<Network>) -> App {
 pub fn address(account: &str, container: &str, name: &str) -> BlobAddress {
     let container = ContainerAddress { account: account.to_owned(), container: container.to_owned() };
     BlobAddress { container, name: name.to_owned() }
-}
-
-fn topic() -> String {
-    let key = development_key("responses", "key1");
-    format!("[topic]\nendpoint = \"http://{EVENT_GRID}/topics/responses/api/events\"\nkey = {key:?}\n")
-}
-
-/// The usual processor's configuration.
-pub fn config() -> String {
-    let mut text = topic();
-    text += &format!(
-        "[key_roll]\nbase_url = \"http://{EVENT_GRID}\"\nsubscriptions = [\"other\", \"sub\"]\nauth = \"bearer\"\n\
-         token = \"a.b.c\"\n\
-         [key_vault]\nauth = \"bearer\"\ntoken = \"a.b.c\"\nallowed_hosts = [\"{KEY_VAULT}\"]\n"
-    );
-    for account in ACCOUNTS {
-        let key = development_key(account, "key1");
-        text += &format!(
-            "[[storage.accounts]]\nname = {account:?}\nendpoint = \"http://{STORAGE}/{account}\"\nkey = {key:?}\n"
-        );
-    }
-    for (region, account) in REGIONS {
-        text += &format!(
-            "[[media.accounts]]\nregion = {region:?}\nbase_url = \"https://{MEDIA}\"\nsubscription_id = \"sub\"\n\
-             resource_group = \"local\"\naccount = {account:?}\nauth = \"bearer\"\ntoken = \"a.b.c\"\n"
-        );
-    }
-    text
 }
 
 /// Hosts, and what answers there. Whoever is not connected refuses the connection.

@@ -101,6 +101,19 @@ pub(crate) fn is_ours(carried: &str) -> bool {
     }
 }
 
+/// Finds the operation behind a report about a blob, whose end is remembered in the blob's account if it is one of ours.
+///
+/// # Errors
+/// When its context was kept and cannot be read.
+pub(crate) async fn arrive_with_end(
+    carried: &str,
+    blob_uri: &str,
+    participants: &Participants,
+) -> Result<Recovered, Failure> {
+    let home = is_ours(carried).then(|| participants.account_of(blob_uri)).flatten();
+    Ok(arrive(carried, participants).await?.at_home_in(home))
+}
+
 /// Reads a context that came back with a completion, fetching it from where it was kept if need be.
 ///
 /// # Errors
@@ -128,5 +141,6 @@ async fn kept(storage: &dyn Storage, reference: &ContextReference) -> Result<Ope
 }
 
 fn recovered(context: OperationContext, stamp: Stamp) -> Recovered {
-    Recovered::Operation { context: Some(context), operation: stamp.operation, trace: stamp.trace }
+    let Stamp { operation, trace } = stamp;
+    Recovered::Operation { context: Some(context), operation, trace, home: None }
 }

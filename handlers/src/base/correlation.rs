@@ -54,15 +54,21 @@ pub(crate) async fn recover(
     let stamp = stamp_of(correlation);
     let Some(context) = correlation.get(CONTEXT) else {
         let Stamp { operation, trace } = stamp;
-        let ours = operation.is_some().then_some(Recovered::Operation { context: None, operation, trace });
+        let ours = operation.is_some().then_some(Recovered::Operation {
+            context: None,
+            operation,
+            trace,
+            home: None,
+        });
         return Ok(ours.unwrap_or(Recovered::Nobody));
     };
     let carried = arrive(context, participants).await?;
     Ok(match carried {
-        Recovered::Operation { context, operation, trace } => Recovered::Operation {
+        Recovered::Operation { context, operation, trace, home } => Recovered::Operation {
             context,
             operation: stamp.operation.or(operation),
             trace: stamp.trace.or(trace),
+            home,
         },
         Recovered::Nobody => Recovered::Nobody,
     })
@@ -71,6 +77,12 @@ pub(crate) async fn recover(
 /// The URI of the output container.
 pub(crate) fn output_container(correlation: &Correlation) -> Option<&str> {
     correlation.get(CONTAINER).map(String::as_str)
+}
+
+/// The account of the output container: where what is said of the job is remembered.
+pub(crate) fn home(correlation: &Correlation, participants: &Participants) -> Option<String> {
+    let storage = participants.storage.as_deref()?;
+    Some(storage.locate_container(output_container(correlation)?).ok()?.account)
 }
 
 /// The event type of the request that the job came from, where it was noted.

@@ -119,10 +119,10 @@ impl Dispatcher {
         })
     }
 
-    /// Finds the handler of an event that our own program has raised.
+    /// Finds the handler of an event that our own program has raised: one of its own, or what a platform should have reported.
     #[must_use]
-    pub fn route_internal(&self, event: &Event) -> Option<Handling> {
-        let entry = self.entries.get(event.event_type.as_str())?.iter().find(|entry| entry.is_internal)?;
+    pub fn route_raised(&self, event: &Event) -> Option<Handling> {
+        let entry = self.entries.get(event.event_type.as_str())?.first()?;
         Some(Handling { event_type: entry.event_type, run: entry.run })
     }
 

@@ -33,6 +33,9 @@ const ANSWER_BYTES_MAX: usize = 700_000;
 /// So often a request comes again while it is not known what became of it: Event Grid's waits add up to a quarter of an hour
 /// by then.
 const PATIENT_TRIES: u32 = 5;
+/// So often it comes again while it cannot be kept, or looked up, what it is answered: what is said without that, another
+/// delivery may contradict. Event Grid's waits add up to an hour and three quarters by then.
+const MINDFUL_TRIES: u32 = 7;
 /// The member of an operation context that may name the trace it belongs to, in the words of W3C trace context.
 const TRACE: &str = "~traceparent";
 
@@ -81,20 +84,25 @@ pub(super) async fn run<H: Handler>(event: Event, world: World) -> Result<(), Un
     };
     let (mut operation, parent) = match &recovered {
         Ok(Recovered::Nobody) => return Ok(()),
-        Ok(Recovered::Operation { context, operation, trace }) => {
+        Ok(Recovered::Operation { context, operation, trace, .. }) => {
             let named = || event.trace.clone().or_else(|| context.as_ref().and_then(trace_in));
             (flow.operation(context.clone(), *operation), trace.clone().or_else(named))
         }
         Err(failure) => (flow.operation(None, failure.operation), event.trace.clone()),
     };
+    let home = match &recovered {
+        Ok(Recovered::Operation { home, .. }) => home.clone(),
+        Ok(Recovered::Nobody) | Err(_) => None,
+    };
     if H::Event::CAN_BE_MUTED && operation.context.as_ref().is_some_and(OperationContext::is_muted) {
         // What is muted happens for the purposes of whoever muted it, and nobody is told.
+        flow.strike_off(home.as_deref(), &operation).await;
         return Ok(());
     }
     let span = world.spans.open(&event, &operation, parent.as_ref());
     operation.trace = world.spans.trace_of(&span).or(parent);
     let data = recovered.and(data);
-    flow.acknowledge_and_answer::<H>(data, &operation).instrument(span).await
+    flow.acknowledge_and_answer::<H>(data, home, &operation).instrument(span).await
 }
 
 /// Tells the sender of a request that nobody here takes it.
@@ -148,7 +156,7 @@ impl Flow<'_> {
         let object = unwrap_text(data).unwrap_or_default();
         let context = member(&object, |name| name.eq_ignore_ascii_case("operationContext"));
         let context = context.and_then(|raw| OperationContext::from_raw(raw).ok());
-        Recovered::Operation { context, operation: None, trace: None }
+        Recovered::Operation { context, operation: None, trace: None, home: None }
     }
 
     fn operation(&self, context: Option<OperationContext>, carried: Option<OperationId>) -> Operation {
@@ -168,13 +176,14 @@ impl Flow<'_> {
     async fn acknowledge_and_answer<H: Handler>(
         &self,
         data: Result<H::Event, Failure>,
+        home: Option<String>,
         operation: &Operation,
     ) -> Result<(), Unsettled> {
         if self.is_request() {
             self.acknowledge(operation).await?;
         }
-        let memory = data.as_ref().ok().and_then(|data| H::memory(data, &self.world.participants));
-        let memory = memory.map(|account| self.memory::<H>(account, operation));
+        let of_request = || H::memory(data.as_ref().ok()?, &self.world.participants);
+        let memory = home.clone().or_else(of_request).map(|account| self.memory::<H>(account, operation));
         let said_before = match &memory {
             Some(memory) => self.recall(memory, operation).await?,
             None => None,
@@ -184,23 +193,54 @@ impl Flow<'_> {
             None => match (self.answer::<H>(data, operation).await?, &memory) {
                 (None, _) => return Ok(()),
                 (Some(draft), None) => draft,
-                (Some(draft), Some(memory)) => {
-                    memory.remember(draft).await.map_err(|error| unknown(&error))?
-                }
+                (Some(draft), Some(memory)) => self.remember(memory, draft, operation).await?,
             },
         };
-        Ok(self.publish(draft, operation).await?)
+        let draft = match &memory {
+            // The work itself may tell another end; whoever speaks first is right.
+            Some(memory) if self.is_request() && H::HANDS_OVER && draft.id == operation.id.outcome() => {
+                self.remember(&memory.of_end(), draft, operation).await?
+            }
+            _ => draft,
+        };
+        self.publish(draft, operation).await?;
+        self.strike_off(home.as_deref(), operation).await;
+        Ok(())
     }
 
-    /// What has been said before. What cannot be found out is waited for when the courier has brought the event before, but
-    /// not for ever.
+    /// What has been said before. What cannot be found out is waited for, but not for ever.
     async fn recall(&self, memory: &Memory<'_>, operation: &Operation) -> Result<Option<Draft>, Unsettled> {
         match memory.recall().await {
-            Err(error) if memory.is_strict || (1..=PATIENT_TRIES).contains(&operation.tries_before) => {
-                Err(unknown(&error))
-            }
+            Err(error) if memory.is_strict || operation.tries_before <= MINDFUL_TRIES => Err(unknown(&error)),
             Err(_) => Ok(None),
             Ok(said) => Ok(said),
+        }
+    }
+
+    /// Keeps what is to be said; what is said is what stands there. That it can be kept is waited for, but not for ever.
+    async fn remember(
+        &self,
+        memory: &Memory<'_>,
+        draft: Draft,
+        operation: &Operation,
+    ) -> Result<Draft, Unsettled> {
+        match memory.remember(draft.clone()).await {
+            Err(error) if !self.is_request() || operation.tries_before <= MINDFUL_TRIES => {
+                Err(unknown(&error))
+            }
+            Err(_) => Ok(draft),
+            Ok(first) => Ok(first),
+        }
+    }
+
+    /// The end has been told, or need not be: nobody needs to look after the work any more. If it cannot be struck off, the
+    /// watch tells the end once more, from memory.
+    async fn strike_off(&self, home: Option<&str>, operation: &Operation) {
+        let (Some(account), Some(storage)) = (home, self.world.participants.storage.as_deref()) else {
+            return;
+        };
+        if let Err(error) = storage.strike_off(account, operation.id).await {
+            tracing::warn!(operation.id = %operation.id, "what has ended is still looked after: {error}");
         }
     }
 

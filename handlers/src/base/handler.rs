@@ -63,13 +63,18 @@ pub trait Handler: 'static {
     /// Whether nothing is done while it cannot be found out whether it has been done: for what must not happen twice.
     const ONCE_AT_MOST: bool = false;
 
+    /// Whether others tell the outcome of what is asked for here. Then what this handler itself says of the outcome is
+    /// remembered as the end, so that nobody says otherwise later.
+    const HANDS_OVER: bool = false;
+
     /// Does the work, or gives it away.
     fn handle(
         event: Self::Event,
         step: &Step<'_>,
     ) -> impl Future<Output = Result<Self::Response, Failure>> + Send;
 
-    /// The storage account in which it is remembered what a request was answered; nothing for what needs no memory.
+    /// The storage account in which it is remembered what a request was answered; nothing for what needs no memory. Where an
+    /// end is remembered is recovered with its operation.
     fn memory(event: &Self::Event, participants: &Participants) -> Option<String> {
         let _ = (event, participants);
         None
@@ -84,7 +89,7 @@ pub trait Handler: 'static {
     ) -> impl Future<Output = Result<Recovered, Failure>> + Send {
         let _ = (subject, participants);
         let context = event.operation_context().cloned();
-        async { Ok(Recovered::Operation { context, operation: None, trace: None }) }
+        async { Ok(Recovered::Operation { context, operation: None, trace: None, home: None }) }
     }
 }
 
@@ -99,9 +104,25 @@ pub enum Recovered {
         operation: Option<OperationId>,
         /// The trace it belongs to, when it was carried.
         trace: Option<TraceParent>,
+        /// The storage account in which its end is remembered, and in which it is written down as pending until that has been
+        /// told; nothing where nobody else could tell an end, or what is reported is none.
+        home: Option<String>,
     },
     /// Nobody of ours waits for this: say nothing.
     Nobody,
+}
+
+impl Recovered {
+    /// The same, its end remembered in an account.
+    #[must_use]
+    pub fn at_home_in(self, account: Option<String>) -> Self {
+        match self {
+            Self::Operation { context, operation, trace, .. } => {
+                Self::Operation { context, operation, trace, home: account }
+            }
+            Self::Nobody => Self::Nobody,
+        }
+    }
 }
 
 /// The operation a step belongs to.

@@ -85,6 +85,8 @@ log_events! {
     ENCODE_JOB_NOT_READ = 551900 "MediaServicesV3JobNotRead";
     /// The job could not be cancelled.
     ENCODE_JOB_NOT_CANCELED = 551901 "MediaServicesV3JobNotCanceled";
+    /// The job is gone, and its end was never heard of.
+    ENCODE_JOB_LOST = 551902 "MediaServicesV3JobLost";
     /// No such streaming policy, or one that is not allowed here.
     STREAMING_POLICY_UNKNOWN = 552000 "PublicationStreamingPolicyNotSupported";
     /// No such content key policy.

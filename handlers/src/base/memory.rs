@@ -40,18 +40,22 @@ struct Remembered {
 }
 
 impl Memory<'_> {
-    /// Keeps what is to be said, and returns what stands: another may have spoken first. For an answer it is a precaution:
-    /// what prevents it is logged and no more.
+    /// The same operation's end, which several may tell.
+    pub(super) fn of_end(&self) -> Memory<'_> {
+        Memory { account: self.account.clone(), said: Said::End, ..*self }
+    }
+
+    /// Keeps what is to be said, and returns what stands: another may have spoken first.
     ///
     /// # Errors
-    /// When an end cannot be kept now: several may tell it, and it comes again.
+    /// When it cannot be kept now. What keeps it from being kept for good is logged and no more.
     pub(super) async fn remember(&self, draft: Draft) -> Result<Draft, ParticipantError> {
         let (Some(storage), Some(text)) = (self.participants.storage.as_deref(), self.written(&draft)) else {
             return Ok(draft);
         };
         match storage.remember(&self.account, self.operation, self.said, &text).await {
             Ok(first) => Ok(first.and_then(|text| self.read(&text)).unwrap_or(draft)),
-            Err(error) if error.is_passing() && self.said == Said::End => Err(error),
+            Err(error) if may_yet_be(&error) => Err(error),
             Err(error) => {
                 // An account that is not configured has seen nothing that could be repeated.
                 if !matches!(error, ParticipantError::Rejected(_, None)) {
@@ -73,7 +77,7 @@ impl Memory<'_> {
             Ok(text) => Ok(text.and_then(|text| self.read(&text))),
             // We do not know the account; then nothing has been done there.
             Err(ParticipantError::Rejected(_, None)) => Ok(None),
-            Err(error) if error.is_passing() || self.is_strict => Err(error),
+            Err(error) if may_yet_be(&error) || self.is_strict => Err(error),
             Err(_) => Ok(None),
         }
     }
@@ -94,4 +98,9 @@ impl Memory<'_> {
         };
         is_of_this.then(draft)
     }
+}
+
+/// Whether the account may answer otherwise the next time, also one that is busy with something else.
+fn may_yet_be(error: &ParticipantError) -> bool {
+    error.is_passing() || matches!(error, ParticipantError::Conflict(..))
 }

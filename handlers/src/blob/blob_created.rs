@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::base::lenient::null_as_default;
-use crate::base::{Answer, EventData, Failure, Handler, Recovered, Step, arrive, is_ours, log_events};
-use crate::participants::{BlobProperties, CopyState, ParticipantError, Participants};
+use crate::base::{
+    Answer, EventData, Failure, Handler, Recovered, Step, arrive, arrive_with_end, is_ours, log_events,
+};
+use crate::participants::{BlobProperties, CopyState, ParticipantError, Participants, Pending};
 use crate::resource_uri::ResourceUri;
 
 /// What storage reports.
@@ -88,17 +90,15 @@ impl Handler for BlobCreated {
     const ID: &'static str = "9d87e668-8d8c-4dd7-a7e2-b84ff6a53784";
     const CLASS: &'static str = "BlobCreatedHandler";
 
-    /// Only ends that the watch over copies might tell, too, need to be remembered.
-    fn memory(event: &Self::Event, participants: &Participants) -> Option<String> {
-        let is_told_twice = event.api == COPIED && is_ours(&event.client_request_id);
-        is_told_twice.then(|| participants.account_of(event.url.as_str())).flatten()
-    }
-
     async fn recover(
         event: &Self::Event,
         _: &str,
         participants: &Participants,
     ) -> Result<Recovered, Failure> {
+        // Only ends that the watch might tell, too, need to be remembered.
+        if event.api == COPIED {
+            return arrive_with_end(&event.client_request_id, event.url.as_str(), participants).await;
+        }
         arrive(&event.client_request_id, participants).await
     }
 
@@ -106,13 +106,8 @@ impl Handler for BlobCreated {
         if UNFINISHED.contains(&event.api.as_str()) {
             return Ok(None);
         }
-        let url = event.url.clone();
         let is_our_copy = event.api == COPIED && is_ours(&event.client_request_id);
-        let announced = announced(event.url, is_our_copy, step).await;
-        if event.api == COPIED && announced.as_ref().err().is_none_or(|failure| !failure.is_passing) {
-            forget(&url, step).await;
-        }
-        announced.map(Some)
+        announced(event.url, is_our_copy, step).await.map(Some)
     }
 }
 
@@ -138,15 +133,6 @@ pub(super) async fn announced(
     Ok(BlobCreatedSuccess { blob_uri: url, blob_metadata: properties.map(|properties| properties.metadata) })
 }
 
-/// The end of the copy has been heard of. If that cannot be written down, the watch tells it once more, from memory.
-async fn forget(url: &ResourceUri, step: &Step<'_>) {
-    let Some(storage) = step.participants.storage.as_deref() else { return };
-    let Ok(blob) = storage.locate(url.as_str()) else { return };
-    if let Err(error) = storage.forget_copy(&blob.container.account, step.operation.id).await {
-        tracing::warn!(operation.id = %step.operation.id, "a copy that has ended is still watched: {error}");
-    }
-}
-
 /// What is there once no copy is under way any more; at once when our copy has ended and the one under way is another.
 async fn look(
     url: &ResourceUri,
@@ -158,8 +144,8 @@ async fn look(
     };
     let blob = storage.locate(url.as_str())?;
     if is_copy
-        && let Some(ours) = storage.watched_copy(&blob.container.account, step.operation.id).await?
-        && storage.properties(&blob).await?.copy_id != Some(ours)
+        && let Some(Pending::Copy(ours)) = storage.pending(&blob.container.account, step.operation.id).await?
+        && storage.properties(&blob).await?.copy_id != Some(ours.copy_id)
     {
         // The event itself proves that ours succeeded; what is there now is another's.
         return Ok(None);

@@ -5,20 +5,20 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::base::lenient::null_as_default;
-use crate::base::{Answer, EventData, Failure, Handler, Recovered, Step, arrive, is_ours, log_events};
+use crate::base::{Answer, EventData, Failure, Handler, Recovered, Step, arrive_with_end, log_events};
 use crate::participants::Participants;
 use crate::resource_uri::ResourceUri;
 
 /// What storage reports.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(title = "Microsoft.Storage.BlobDeleted")]
 pub struct BlobDeletedEvent {
     /// What the caller put into `x-ms-client-request-id`: the operation context, if it was one of ours.
     #[serde(default, deserialize_with = "null_as_default")]
-    client_request_id: String,
+    pub client_request_id: String,
     /// The blob.
-    url: ResourceUri,
+    pub url: ResourceUri,
 }
 
 impl EventData for BlobDeletedEvent {
@@ -69,17 +69,13 @@ impl Handler for BlobDeleted {
     const ID: &'static str = "ed59019b-5e8e-43a7-8b83-490611cdb722";
     const CLASS: &'static str = "BlobDeletedHandler";
 
-    /// A deletion that is asked for again learns from it that it has had its effect.
-    fn memory(event: &Self::Event, participants: &Participants) -> Option<String> {
-        is_ours(&event.client_request_id).then(|| participants.account_of(event.url.as_str())).flatten()
-    }
-
     async fn recover(
         event: &Self::Event,
         _: &str,
         participants: &Participants,
     ) -> Result<Recovered, Failure> {
-        arrive(&event.client_request_id, participants).await
+        // A deletion that is asked for again learns from the end that it has had its effect.
+        arrive_with_end(&event.client_request_id, event.url.as_str(), participants).await
     }
 
     async fn handle(event: Self::Event, _: &Step<'_>) -> Result<Self::Response, Failure> {

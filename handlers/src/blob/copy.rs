@@ -78,6 +78,7 @@ impl Handler for BlobCopy {
     const ID: &'static str = "C5BC453D-58CF-4F16-A2FF-16647F6CBF81";
     const CLASS: &'static str = "BlobCopyHandler";
     const CONTINUES_WITH: &'static [&'static str] = &["Microsoft.Storage.BlobCreated"];
+    const HANDS_OVER: bool = true;
 
     fn memory(request: &Self::Event, participants: &Participants) -> Option<String> {
         participants.account_of(request.destination_uri.as_str())
@@ -129,10 +130,10 @@ fn not_read(error: ParticipantError) -> Failure {
     }
 }
 
-/// Whether the operation's copy is under watch, or its end has been told.
+/// Whether the operation's copy is written down as pending, or its end has been told.
 async fn is_known(account: &str, step: &Step<'_>) -> Result<bool, Failure> {
     let (storage, operation) = (step.storage()?, step.operation.id);
     let not_known = || Failure::unless_begun(log_events::COPY_NOT_STARTED);
-    let is_watched = storage.watched_copy(account, operation).await.map_err(not_known())?.is_some();
-    Ok(is_watched || storage.recall(account, operation, Said::End).await.map_err(not_known())?.is_some())
+    let is_pending = storage.pending(account, operation).await.map_err(not_known())?.is_some();
+    Ok(is_pending || storage.recall(account, operation, Said::End).await.map_err(not_known())?.is_some())
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::blob_created::{BlobCreated, BlobCreatedSuccess, announced};
-use crate::base::{EventData, Failure, Handler, Recovered, Step, arrive, log_events};
+use crate::base::{EventData, Failure, Handler, Recovered, Step, arrive_with_end, log_events};
 use crate::participants::{CopyEnd, Participants};
 use crate::resource_uri::ResourceUri;
 
@@ -53,16 +53,12 @@ impl Handler for CopyEnded {
     /// Storage may have told the end already, and what has become of the blob since is another story.
     const ONCE_AT_MOST: bool = true;
 
-    fn memory(event: &Self::Event, participants: &Participants) -> Option<String> {
-        participants.account_of(event.url.as_str())
-    }
-
     async fn recover(
         event: &Self::Event,
         _: &str,
         participants: &Participants,
     ) -> Result<Recovered, Failure> {
-        arrive(&event.client_request_id, participants).await
+        arrive_with_end(&event.client_request_id, event.url.as_str(), participants).await
     }
 
     async fn handle(event: Self::Event, step: &Step<'_>) -> Result<Self::Response, Failure> {

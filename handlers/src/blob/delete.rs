@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::blob_deleted::BlobDeleteSuccess;
 use crate::base::{Answer, Either, EventData, Failure, Handler, Kind, Step, begin, begun_before, log_events};
 use crate::operation_context::OperationContext;
-use crate::participants::{ParticipantError, Participants, Said};
+use crate::participants::{ParticipantError, Participants, Pending, PendingDeletion, Said};
 use crate::resource_uri::ResourceUri;
 
 /// A blob to delete.
@@ -73,6 +73,7 @@ impl Handler for BlobDelete {
     const ID: &'static str = "13244CB5-64F7-4C64-87B7-D7B0001E028F";
     const CLASS: &'static str = "BlobDeleteHandler";
     const CONTINUES_WITH: &'static [&'static str] = &["Microsoft.Storage.BlobDeleted"];
+    const HANDS_OVER: bool = true;
 
     fn memory(request: &Self::Event, participants: &Participants) -> Option<String> {
         participants.account_of(request.blob_uri.as_str())
@@ -113,6 +114,15 @@ impl Handler for BlobDelete {
             // A repeated try of ours finds nothing left, or somebody else was faster.
             Err(ParticipantError::NotFound(..)) => return gone(request),
             Err(error) => return Err(Failure::unless_begun(log_events::BLOB_NOT_DELETED)(error)),
+        }
+        // Written down after the effect, so that what is written down has happened: whoever is killed in between leaves a
+        // request that comes again, and finds nothing left.
+        let is_muted = step.operation.context.as_ref().is_some_and(OperationContext::is_muted);
+        if !is_muted {
+            let deletion =
+                PendingDeletion { deleted: storage.uri(&blob), carried: carried.as_str().to_owned() };
+            let written = storage.write_down(account, step.operation.id, &Pending::Deletion(deletion)).await;
+            written.map_err(Failure::unless_begun(log_events::BLOB_NOT_DELETED))?;
         }
         let (blob_uri, blob_metadata) = (request.blob_uri, found.metadata);
         Ok(Either::One(BlobDeleteScheduled { blob_uri, blob_metadata }))

@@ -116,6 +116,7 @@ impl Handler for EncodeCreate {
     const ID: &'static str = "c1f1a8a0-6f1b-4a53-9f0e-2f6a4a4c8f37";
     const CLASS: &'static str = "EncodeCreateHandler";
     const CONTINUES_WITH: &'static [&'static str] = CONTINUES_WITH;
+    const HANDS_OVER: bool = true;
 
     fn memory(request: &Self::Event, participants: &Participants) -> Option<String> {
         memory(&request.output_container, participants)
@@ -126,6 +127,7 @@ impl Handler for EncodeCreate {
             step.encoder(request.backend.as_deref().filter(|name| !name.trim().is_empty()))?;
         let submission = Submission {
             family: Family::Any,
+            backend,
             encoder,
             inputs: &request.inputs,
             is_scattered: true,

@@ -81,15 +81,17 @@ impl Handler for EncodeMediaServicesV2Create {
     const ID: &'static str = "0D2FCC5A-ACC6-428A-9EBE-2A248147BBE9";
     const CLASS: &'static str = "MediaServicesV2EncodeCreateHandler";
     const CONTINUES_WITH: &'static [&'static str] = CONTINUES_WITH;
+    const HANDS_OVER: bool = true;
 
     fn memory(request: &Self::Event, participants: &Participants) -> Option<String> {
         memory(&request.output_container, participants)
     }
 
     async fn handle(request: Self::Event, step: &Step<'_>) -> Result<Self::Response, Failure> {
-        let (_, encoder) = step.encoder(Some(MEDIA_SERVICES))?;
+        let (backend, encoder) = step.encoder(Some(MEDIA_SERVICES))?;
         let submission = Submission {
             family: Family::MediaServicesV2,
+            backend,
             encoder,
             inputs: &request.inputs,
             is_scattered: false,

@@ -78,18 +78,20 @@ impl Handler for EncodeMediaServicesV3Create {
     const ID: &'static str = "EE2FCC5A-ACC6-428A-9EBE-2A248147BBE9";
     const CLASS: &'static str = "MediaServicesV3EncodeCreateHandler";
     const CONTINUES_WITH: &'static [&'static str] = CONTINUES_WITH;
+    const HANDS_OVER: bool = true;
 
     fn memory(request: &Self::Event, participants: &Participants) -> Option<String> {
         memory(&request.output_container, participants)
     }
 
     async fn handle(request: Self::Event, step: &Step<'_>) -> Result<Self::Response, Failure> {
-        let (_, encoder) = step.encoder(Some(MEDIA_SERVICES))?;
+        let (backend, encoder) = step.encoder(Some(MEDIA_SERVICES))?;
         if request.transform_name.trim().is_empty() {
             return Err(invalid("transformName: expected the name of a transform"));
         }
         let submission = Submission {
             family: Family::MediaServicesV3,
+            backend,
             encoder,
             inputs: &request.inputs,
             is_scattered: false,

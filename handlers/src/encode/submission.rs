@@ -10,7 +10,7 @@ use crate::base::{Failure, LogEvent, Step, log_events, place};
 use crate::job_answers::Family;
 use crate::participants::{
     BlobAddress, ClipTimes, ContainerAddress, EncodeError, EncodeJob, Encoder, ParticipantError,
-    Participants, Priority, ProviderError, Storage, SubmitStep, Work,
+    Participants, Pending, PendingJob, Priority, ProviderError, Storage, SubmitStep, Work,
 };
 use crate::resource_uri::ResourceUri;
 
@@ -38,6 +38,8 @@ pub(super) struct EncodeInput {
 /// What a request asks of an encoder.
 pub(super) struct Submission<'a> {
     pub(super) family: Family,
+    /// The encoder's name.
+    pub(super) backend: &'a str,
     pub(super) encoder: &'a dyn Encoder,
     pub(super) inputs: &'a [EncodeInput],
     /// Whether inputs may lie in several containers.
@@ -77,7 +79,17 @@ impl Submission<'_> {
         let room = self.encoder.correlation_bytes_max();
         let container = self.output_container.as_str();
         job.correlation = correlation::write(step, self.family.noted(), &account, container, room).await?;
-        self.encoder.submit(&job, &place).await.map_err(not_submitted)?;
+        let ticket = self.encoder.submit(&job, &place).await.map_err(not_submitted)?;
+        // Whoever is killed in between leaves a request that comes again, and finds its job.
+        let pending = PendingJob {
+            backend: self.backend.to_owned(),
+            place,
+            transform: ticket.transform,
+            job: ticket.job,
+            correlation: job.correlation,
+        };
+        let written = storage.write_down(&account, step.operation.id, &Pending::Job(pending)).await;
+        written.map_err(Failure::unless_begun(log_events::ENCODE_JOB_NOT_CREATED))?;
         Ok(job.name)
     }
 }

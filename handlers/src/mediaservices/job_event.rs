@@ -55,6 +55,18 @@ impl EventJob {
     }
 }
 
+/// Finds the operation whose job has ended, and where that end is remembered.
+pub(super) async fn recover_end(
+    carried: Option<&CorrelationData>,
+    subject: &str,
+    participants: &Participants,
+) -> Result<Recovered, Failure> {
+    let Some(ticket) = JobTicket::from_subject(subject) else { return Ok(Recovered::Nobody) };
+    let correlation = correlation(carried, &ticket, participants).await?;
+    let home = correlation::home(&correlation, participants);
+    Ok(operation(&correlation, subject, participants).await?.at_home_in(home))
+}
+
 /// Finds the operation behind a job's event: in what it carries, or in the job that its subject names.
 pub(super) async fn recover(
     carried: Option<&CorrelationData>,
@@ -63,11 +75,19 @@ pub(super) async fn recover(
 ) -> Result<Recovered, Failure> {
     let Some(ticket) = JobTicket::from_subject(subject) else { return Ok(Recovered::Nobody) };
     let correlation = correlation(carried, &ticket, participants).await?;
-    Ok(match correlation::recover(&correlation, participants).await? {
+    operation(&correlation, subject, participants).await
+}
+
+async fn operation(
+    correlation: &Correlation,
+    subject: &str,
+    participants: &Participants,
+) -> Result<Recovered, Failure> {
+    Ok(match correlation::recover(correlation, participants).await? {
         // Jobs submitted by the original carry no operation: then all that is said of the job shares the job's identity.
-        Recovered::Operation { context, operation: None, trace } => {
+        Recovered::Operation { context, operation: None, trace, home } => {
             let operation = Some(OperationId::of_completion(&subject.to_lowercase(), context.as_ref()));
-            Recovered::Operation { context, operation, trace }
+            Recovered::Operation { context, operation, trace, home }
         }
         recovered => recovered,
     })

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::job_event::{CorrelationData, EventJob, HANDLER_CLASS, HANDLER_ID, recover};
+use super::job_event::{CorrelationData, EventJob, HANDLER_CLASS, HANDLER_ID, recover_end};
 use crate::base::lenient::null_as_default;
 use crate::base::{EventData, Failure, Handler, Recovered, Step, correlation, log_events};
 use crate::job_answers::{EncodeOutput, EncodeSuccess, Told, context_for};
@@ -64,7 +64,7 @@ impl Handler for JobFinished {
         subject: &str,
         participants: &Participants,
     ) -> Result<Recovered, Failure> {
-        recover(event.correlation_data.as_ref(), subject, participants).await
+        recover_end(event.correlation_data.as_ref(), subject, participants).await
     }
 
     async fn handle(event: Self::Event, step: &Step<'_>) -> Result<Self::Response, Failure> {

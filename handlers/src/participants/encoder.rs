@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{BlobAddress, ContainerAddress, ParticipantError};
+use super::{BlobAddress, ContainerAddress, JobStands, ParticipantError, PendingJob};
 use crate::operation_context::stamp_of;
 
 /// The encoder that requests in Media Services' own words go to.
@@ -173,14 +173,18 @@ pub trait Encoder: Send + Sync {
     /// Says where a job should go now, in a word of visible ASCII, and makes all ready for it there.
     async fn place(&self, job: &EncodeJob) -> Result<String, EncodeError>;
 
-    /// Submits a job there. A job of that name that carries the same operation is the one that was meant.
-    async fn submit(&self, job: &EncodeJob, place: &str) -> Result<(), EncodeError>;
+    /// Submits a job there, and says where it is to be found. A job of that name that carries the same operation is the one
+    /// that was meant.
+    async fn submit(&self, job: &EncodeJob, place: &str) -> Result<JobTicket, EncodeError>;
 
     /// Asks for a job to be stopped. One that is being stopped, or has been, is as wanted.
     async fn cancel(&self, ticket: &JobTicket) -> Result<(), ParticipantError>;
 
     /// Looks a job up.
     async fn job(&self, ticket: &JobTicket) -> Result<JobSnapshot, ParticipantError>;
+
+    /// Looks after a job where it was submitted, and nowhere else: there it is, or it is gone.
+    async fn look_after(&self, job: &PendingJob) -> Result<JobStands, ParticipantError>;
 }
 
 /// All encoders, by their names.
@@ -202,6 +206,17 @@ impl Encoders {
     pub fn find(&self, name: Option<&str>) -> Option<(&str, &dyn Encoder)> {
         let found = self.by_name.get_key_value(name.unwrap_or(&self.usual));
         found.map(|(name, encoder)| (name.as_str(), &**encoder))
+    }
+
+    /// Looks after a job where it was submitted. An encoder that is not configured any more has it no more.
+    ///
+    /// # Errors
+    /// When it is not there any more, or cannot be looked after now.
+    pub async fn look_after(&self, job: &PendingJob) -> Result<JobStands, ParticipantError> {
+        match self.by_name.get(&job.backend) {
+            Some(encoder) => encoder.look_after(job).await,
+            None => Err(ParticipantError::NotFound(format!("the backend {:?}", job.backend), None)),
+        }
     }
 
     /// What they are called.

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::ParticipantError;
+use super::{ParticipantError, Pending, PendingCopy, PendingPage};
 use crate::operation_context::{Carried, ContextReference};
 use crate::operation_id::OperationId;
 
@@ -74,17 +74,9 @@ pub enum CopyState {
     Failed(String),
 }
 
-/// A copy under watch that has ended, and of which nobody has heard.
+/// A copy that has ended, and of which nobody has heard.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndedCopy {
-    /// The account of its destination.
-    pub account: String,
-    /// The operation it belongs to.
-    pub operation: OperationId,
-    /// What was sent with it.
-    pub carried: String,
-    /// The URI of its destination.
-    pub destination: String,
     /// How it ended.
     pub end: CopyEnd,
     /// Storage's reason, where it gave one.
@@ -301,12 +293,43 @@ pub trait Storage: Send + Sync {
     /// Stops the copy of that id onto a blob, which is left empty.
     async fn abort_copy(&self, destination: &BlobAddress, copy_id: &str) -> Result<(), ParticipantError>;
 
-    /// The copies under watch that have ended and are not forgotten. Of those that succeeded, only what ended minutes ago:
-    /// storage reports them itself.
-    async fn ended_copies(&self) -> Result<Vec<EndedCopy>, ParticipantError>;
+    /// How an operation's copy has ended, if it has. Of one that succeeded, only when that was minutes ago: storage reports it
+    /// itself.
+    async fn copy_end(
+        &self,
+        account: &str,
+        operation: OperationId,
+        copy: &PendingCopy,
+    ) -> Result<Option<EndedCopy>, ParticipantError>;
 
-    /// Stops watching an operation's copy: its end has been heard of.
-    async fn forget_copy(&self, account: &str, operation: OperationId) -> Result<(), ParticipantError>;
+    /// The accounts we may touch.
+    fn accounts(&self) -> Vec<String>;
+
+    /// A part of what is written down in an account as pending: the first, or what comes `after` another.
+    async fn list_pending(&self, account: &str, after: Option<&str>)
+    -> Result<PendingPage, ParticipantError>;
+
+    /// Writes down work that goes on by itself, until it is struck off. An account that does not let us is logged and no more:
+    /// the work goes on all the same.
+    async fn write_down(
+        &self,
+        account: &str,
+        operation: OperationId,
+        pending: &Pending,
+    ) -> Result<(), ParticipantError>;
+
+    /// What is written down of an operation as pending.
+    async fn pending(
+        &self,
+        account: &str,
+        operation: OperationId,
+    ) -> Result<Option<Pending>, ParticipantError>;
+
+    /// Strikes off what is pending of an operation, if anything: its end has been told.
+    async fn strike_off(&self, account: &str, operation: OperationId) -> Result<(), ParticipantError>;
+
+    /// For how long an operation's work has seemed to be over, in seconds; from the first time that is asked.
+    async fn seems_over_for(&self, account: &str, operation: OperationId) -> Result<u64, ParticipantError>;
 
     /// Deletes a blob with its snapshots, if it is still the version that was looked at.
     async fn delete(&self, blob: &BlobAddress, etag: &str, carried: &Carried)
@@ -362,13 +385,6 @@ pub trait Storage: Send + Sync {
 
     /// The note of an operation, if there is one.
     async fn noted(&self, reference: &ContextReference) -> Result<Option<Before>, ParticipantError>;
-
-    /// The copy of an operation that is watched: its id.
-    async fn watched_copy(
-        &self,
-        account: &str,
-        operation: OperationId,
-    ) -> Result<Option<String>, ParticipantError>;
 
     /// A context that was kept.
     async fn kept_context(&self, reference: &ContextReference) -> Result<String, ParticipantError>;

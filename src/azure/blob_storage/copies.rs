@@ -1,55 +1,30 @@
-//! Copies that go on by themselves: how they are started, known again, stopped, and watched until their end has been heard
-//! of. Storage reports a copy that has succeeded; of one that failed nobody hears.
+//! Copies that go on by themselves: how they are started, known again, stopped, and how they ended. Storage reports a copy
+//! that has succeeded; of one that failed nobody hears. Where they are written down meanwhile is `pending`'s.
 
 use azure_core::http::{Etag, StatusCode, Url};
 use azure_core::time::Duration;
-use azure_storage_blob::BlobClient;
 use azure_storage_blob::models::{
-    BlobClientDeleteOptions, BlobClientGetPropertiesResultHeaders, BlobClientStartCopyFromUrlOptions,
-    BlobClientStartCopyFromUrlResultHeaders, BlobContainerClientListBlobsOptions,
-    BlockBlobClientUploadOptions, CopyStatus,
+    BlobClientGetPropertiesResultHeaders, BlobClientStartCopyFromUrlOptions,
+    BlobClientStartCopyFromUrlResultHeaders, CopyStatus,
 };
-use bytes::Bytes;
-use futures_util::{StreamExt as _, TryStreamExt as _};
 use gridwich_handlers::operation_id::OperationId;
 use gridwich_handlers::participants::{
-    BlobAddress, CopyEnd, CopyRequest, EndedCopy, ParticipantError, Storage as _,
+    BlobAddress, CopyEnd, CopyRequest, EndedCopy, ParticipantError, Pending, PendingCopy, Storage as _,
 };
-use serde::{Deserialize, Serialize};
 
-use super::notes::{own_container, write};
-use super::{BlobStorage, carrying, silently};
+use super::{BlobStorage, carrying};
 use crate::azure::classify::{classify, code};
 use crate::azure::signature::COPY_LIFETIME;
 use crate::clock;
 
-/// Where copies under watch are written down, in the container that is ours.
-const WATCHED: &str = "pending/";
 /// `x-ms-copy-source` takes a URL of up to 2 KiB ("Copy Blob"): a name of 1,024 characters fits unless most are escaped.
 const SOURCE_BYTES_MAX: usize = 2_048;
-/// More copies than this are not looked at in one round, in one account.
-const WATCHED_MAX: usize = 5_000;
-/// Looks at once.
-const LOOKS_AT_ONCE: usize = 8;
 /// Storage has so long to report a copy that succeeded before we say so: Event Grid delivers within seconds, and tries again
 /// after 10, 30, 60 and 300.
 const REPORTED_WITHIN: Duration = Duration::minutes(10);
 
 /// And so long where the destination shows another story: after an outage Event Grid's next try may be hours away.
 const REPORTED_LATE_WITHIN: Duration = Duration::hours(6);
-/// Where it is marked since when a copy seems to have ended.
-const UNCLEAR: &str = "unclear/";
-
-/// What is written down of a copy under watch.
-#[derive(Deserialize, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Watched {
-    copy_id: String,
-    /// What was sent with it.
-    carried: String,
-    /// The URI of its destination.
-    destination: String,
-}
 
 impl BlobStorage {
     pub(super) async fn begin_copy(&self, copy: CopyRequest<'_>) -> Result<(), ParticipantError> {
@@ -69,8 +44,7 @@ impl BlobStorage {
         let source = self.source_url(&copy).await?;
         let begun = self.blob(copy.destination)?.start_copy_from_url(source.into(), Some(options)).await;
         match begun {
-            // Of a copy that is over already storage tells by itself.
-            Ok(begun) if begun.copy_status().map_err(failed)? == Some(CopyStatus::Success) => Ok(()),
+            // Also one that is over already: storage's word of it may be lost.
             Ok(begun) => {
                 let copy_id = begun.copy_id().map_err(failed)?.unwrap_or_default();
                 self.watch(&copy, &copy_id).await
@@ -147,137 +121,33 @@ impl BlobStorage {
 
     /// Writes down a copy that storage may tell nobody of; the container is there, because the operation was noted in it.
     async fn watch(&self, copy: &CopyRequest<'_>, copy_id: &str) -> Result<(), ParticipantError> {
-        let watched = Watched {
+        let pending = Pending::Copy(PendingCopy {
             copy_id: copy_id.to_owned(),
             carried: copy.carried.as_str().to_owned(),
             destination: self.uri(copy.destination),
-        };
-        let account = &copy.destination.container.account;
-        let client = self.container(&own_container(account))?.blob_client(&name(copy.note.operation));
-        let options = BlockBlobClientUploadOptions {
-            blob_content_type: Some("application/json".to_owned()),
-            method_options: silently(),
-            ..BlockBlobClientUploadOptions::default()
-        };
-        let text = serde_json::to_vec(&watched).unwrap_or_default();
-        match client.upload(Bytes::from(text).into(), Some(options)).await {
-            Ok(_) => Ok(()),
-            Err(error) => match classify(&error, "the watch over the copy") {
-                passing if passing.is_passing() => Err(passing),
-                // The copy runs all the same.
-                refused => {
-                    tracing::warn!(operation.id = %copy.note.operation, "a copy is not watched: {refused}");
-                    Ok(())
-                }
-            },
-        }
-    }
-
-    pub(super) async fn find_watched(
-        &self,
-        account: &str,
-        operation: OperationId,
-    ) -> Result<Option<String>, ParticipantError> {
-        let client = self.container(&own_container(account))?.blob_client(&name(operation));
-        let watched = read_watched(&client).await;
-        let watched = watched.map_err(|error| classify(&error, "the watch over the copy"))?;
-        Ok(watched.map(|watched| watched.copy_id))
-    }
-
-    /// For how long a copy has seemed to have ended; from the first time it is asked.
-    async fn unclear_for(&self, account: &str, operation: OperationId) -> azure_core::Result<Duration> {
-        let Ok(container) = self.container(&own_container(account)) else { return Ok(Duration::ZERO) };
-        let mark = container.blob_client(&format!("{UNCLEAR}{}", operation.digits()));
-        match mark.get_properties(None).await {
-            Ok(found) => Ok(clock::now() - found.last_modified()?.unwrap_or_else(clock::now)),
-            Err(error) if error.http_status() == Some(StatusCode::NotFound) => {
-                match write(&mark, "", &[]).await {
-                    Err(error) if code(&error) != Some("BlobAlreadyExists") => Err(error),
-                    _ => Ok(Duration::ZERO),
-                }
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    pub(super) async fn unwatch_copy(
-        &self,
-        account: &str,
-        operation: OperationId,
-    ) -> Result<(), ParticipantError> {
-        let client = self.container(&own_container(account))?.blob_client(&name(operation));
-        let options =
-            BlobClientDeleteOptions { method_options: silently(), ..BlobClientDeleteOptions::default() };
-        match client.delete(Some(options)).await {
-            Ok(_) => Ok(()),
-            Err(error) if error.http_status() == Some(StatusCode::NotFound) => Ok(()),
-            Err(error) => Err(classify(&error, "the watch over the copy")),
-        }
-    }
-
-    /// An account that cannot be looked at does not keep the others from being looked at.
-    pub(super) async fn find_ended_copies(&self) -> Result<Vec<EndedCopy>, ParticipantError> {
-        let mut ended = Vec::new();
-        let mut trouble = None;
-        for account in self.accounts.keys() {
-            match self.ended_copies_in(account).await {
-                Ok(found) => ended.extend(found),
-                Err(error) => trouble = Some(classify(&error, &format!("the storage account {account:?}"))),
-            }
-        }
-        match trouble {
-            Some(error) if ended.is_empty() => Err(error),
-            _ => Ok(ended),
-        }
-    }
-
-    async fn ended_copies_in(&self, account: &str) -> azure_core::Result<Vec<EndedCopy>> {
-        let Ok(container) = self.container(&own_container(account)) else { return Ok(Vec::new()) };
-        let options = BlobContainerClientListBlobsOptions {
-            prefix: Some(WATCHED.to_owned()),
-            ..BlobContainerClientListBlobsOptions::default()
-        };
-        let listing = container.list_blobs(Some(options))?.take(WATCHED_MAX);
-        let names = match listing.try_filter_map(async |item| Ok(item.name)).try_collect::<Vec<_>>().await {
-            Err(error) if error.http_status() == Some(StatusCode::NotFound) => return Ok(Vec::new()),
-            names => names?,
-        };
-        let looks = names.into_iter().map(async |name| {
-            let ended = self.end_of(account, &name).await;
-            ended.unwrap_or_else(|error| {
-                // One that cannot be looked at does not keep the others from being looked at.
-                let what = classify(&error, "a copy under way");
-                tracing::warn!(operation.id = name, "{what}");
-                None
-            })
         });
-        let found = futures_util::stream::iter(looks).buffer_unordered(LOOKS_AT_ONCE);
-        Ok(found.filter_map(async |ended| ended).collect().await)
+        self.write_pending(&copy.destination.container.account, copy.note.operation, &pending).await
     }
 
-    async fn end_of(&self, account: &str, name: &str) -> azure_core::Result<Option<EndedCopy>> {
-        let operation = name.strip_prefix(WATCHED).and_then(OperationId::parse);
-        let (Some(operation), Ok(container)) = (operation, self.container(&own_container(account))) else {
-            return Ok(None);
-        };
-        // It may have been forgotten by somebody else meanwhile.
-        let Some(watched) = read_watched(&container.blob_client(name)).await? else { return Ok(None) };
-        let (end, reason) = match self.end(&watched).await? {
-            End::NotYet => return Ok(None),
-            End::Clear(end, reason) => (end, reason),
+    pub(super) async fn find_copy_end(
+        &self,
+        account: &str,
+        operation: OperationId,
+        copy: &PendingCopy,
+    ) -> Result<Option<EndedCopy>, ParticipantError> {
+        let end = self.end(copy).await.map_err(|error| classify(&error, "a copy under way"))?;
+        match end {
+            End::NotYet => Ok(None),
+            End::Clear(end, reason) => Ok(Some(EndedCopy { end, reason })),
             End::Unclear(end) => {
                 let patience = if end == CopyEnd::Succeeded { REPORTED_WITHIN } else { REPORTED_LATE_WITHIN };
-                if self.unclear_for(account, operation).await? < patience {
-                    return Ok(None);
-                }
-                (end, String::new())
+                let since = self.unclear_for(account, operation).await?;
+                Ok((since >= patience).then(|| EndedCopy { end, reason: String::new() }))
             }
-        };
-        let Watched { carried, destination, .. } = watched;
-        Ok(Some(EndedCopy { account: account.to_owned(), operation, carried, destination, end, reason }))
+        }
     }
 
-    async fn end(&self, watched: &Watched) -> azure_core::Result<End> {
+    async fn end(&self, watched: &PendingCopy) -> azure_core::Result<End> {
         let destination = self.locate(&watched.destination).and_then(|address| self.blob(&address));
         let Ok(destination) = destination else { return Ok(End::NotYet) };
         let there = match destination.get_properties(None).await {
@@ -301,7 +171,7 @@ impl BlobStorage {
     }
 }
 
-/// How a copy under watch stands.
+/// How a pending copy stands.
 enum End {
     /// It goes on.
     NotYet,
@@ -309,17 +179,4 @@ enum End {
     Clear(CopyEnd, String),
     /// It seems to have ended like this; but it may have succeeded before, and storage may be about to tell.
     Unclear(CopyEnd),
-}
-
-/// What is written down there of a copy under watch; nothing where it is not there or not of ours.
-async fn read_watched(client: &BlobClient) -> azure_core::Result<Option<Watched>> {
-    let content = match client.download(None).await {
-        Err(error) if error.http_status() == Some(StatusCode::NotFound) => return Ok(None),
-        content => content?.body.collect().await?,
-    };
-    Ok(serde_json::from_slice(&content).ok())
-}
-
-fn name(operation: OperationId) -> String {
-    format!("{WATCHED}{}", operation.digits())
 }

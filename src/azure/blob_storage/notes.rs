@@ -1,5 +1,5 @@
-//! What we keep in an account for our own purposes: the contexts of operations, and what they were answered. Copies under
-//! watch are `copies`'s.
+//! What we keep in an account for our own purposes: the contexts of operations, and what they were answered. What is
+//! pending is `pending`'s.
 
 use std::collections::HashMap;
 

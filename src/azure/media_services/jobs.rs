@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use gridwich_handlers::participants::{
-    ClipTimes, ContainerAddress, EncodeJob, JobSnapshot, JobTicket, ParticipantError, Priority, SubmitStep,
-    Work,
+    ClipTimes, ContainerAddress, EncodeJob, JobSnapshot, JobStands, JobTicket, ParticipantError, PendingJob,
+    Priority, Report, SubmitStep, Work,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -14,6 +14,7 @@ use time::format_description::well_known::Rfc3339;
 use super::account::{Account, ENCODING_VERSION, check_name, is_name, read};
 use super::presets;
 use crate::azure::pipeline::segment;
+use crate::clock;
 
 /// What the dialect says of a transform, as far as a job needs it.
 #[derive(Deserialize)]
@@ -45,6 +46,8 @@ struct JobProperties {
     start_time: Option<String>,
     #[serde(default)]
     end_time: Option<String>,
+    #[serde(default)]
+    outputs: Vec<Value>,
 }
 
 #[derive(Deserialize)]
@@ -116,18 +119,19 @@ impl Account {
         self.asset(&job.output).await
     }
 
-    /// Submits a job that all is ready for.
-    pub(super) async fn submit(&self, job: &EncodeJob) -> Result<(), ParticipantError> {
+    /// Submits a job that all is ready for, and says where it is.
+    pub(super) async fn submit(&self, job: &EncodeJob) -> Result<JobTicket, ParticipantError> {
         let transform = self.transform(&job.work).await?;
         let what = format!("the job {:?}", job.name);
         let path = job_path(&transform.name, &job.name);
-        match self.put(&path, ENCODING_VERSION, &job_body(job, &transform), &what).await {
-            Ok(_) => Ok(()),
+        let body = job_body(job, &transform);
+        let ticket = JobTicket { transform: Some(transform.name), job: job.name.clone() };
+        match self.put(&path, ENCODING_VERSION, &body, &what).await {
+            Ok(_) => Ok(ticket),
             // The name follows from the operation: a job that carries the same is the one we meant.
             Err(conflict @ ParticipantError::Conflict(..)) => {
-                let ticket = JobTicket { transform: Some(transform.name), job: job.name.clone() };
                 let found = self.job(&ticket).await?;
-                if job.is(&found) { Ok(()) } else { Err(conflict) }
+                if job.is(&found) { Ok(ticket) } else { Err(conflict) }
             }
             Err(error) => Err(error),
         }
@@ -182,6 +186,40 @@ impl Account {
             correlation: values.filter_map(|(name, value)| Some((name, value?))).collect(),
             started: start_time.as_deref().and_then(seconds),
             ended: end_time.as_deref().and_then(seconds),
+        })
+    }
+
+    /// How a job stands; of one that is over, what is reported of it.
+    pub(super) async fn look_after(&self, pending: &PendingJob) -> Result<JobStands, ParticipantError> {
+        let ticket = pending.ticket();
+        let transform = match ticket.transform {
+            Some(transform) => transform,
+            None => self.find(&ticket).await?.0,
+        };
+        let JobProperties { state, end_time, outputs, .. } =
+            self.look(&transform, &pending.job).await?.properties;
+        // The state before is told by events alone: these are the usual ones.
+        let (event_type, before) = match state.as_str() {
+            "Finished" => ("Microsoft.Media.JobFinished", "Processing"),
+            "Error" | "Errored" => ("Microsoft.Media.JobErrored", "Processing"),
+            "Canceled" | "Cancelled" => ("Microsoft.Media.JobCanceled", "Canceling"),
+            _ => return Ok(JobStands::UnderWay),
+        };
+        let data = json!({
+            "previousState": before,
+            "state": state,
+            "outputs": outputs,
+            "correlationData": pending.correlation,
+        });
+        let ended = end_time.as_deref().and_then(seconds);
+        let ago = |ended: i64| u64::try_from(clock::now().unix_timestamp() - ended).unwrap_or_default();
+        Ok(JobStands::Over {
+            seconds_ago: ended.map(ago),
+            report: Report {
+                event_type: event_type.to_owned(),
+                subject: format!("transforms/{transform}/jobs/{}", pending.job),
+                data: data.to_string(),
+            },
         })
     }
 

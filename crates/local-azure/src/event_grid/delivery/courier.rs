@@ -58,6 +58,7 @@ impl Courier {
             self.outside.progress.notify_waiters();
             let next_due = self.subscription.mailbox().next_due().filter(|_| errands.len() < ERRANDS_MAX);
             tokio::select! {
+                biased; // so that a run can be repeated
                 Some(_) = errands.join_next() => {}
                 () = self.subscription.bell.notified() => {}
                 () = sleep_until(next_due.unwrap_or_else(Instant::now)), if next_due.is_some() => {}

@@ -192,7 +192,7 @@ impl Asked {
         };
         data["operationContext"] = json!({"op": mark});
         json!({
-            "id": mark, "subject": "/soak", "eventType": event_type, "eventTime": "2026-03-04T09:00:00Z",
+            "id": mark, "subject": "/survival", "eventType": event_type, "eventTime": "2026-03-04T09:00:00Z",
             "dataVersion": "1.0", "data": data,
         })
     }

@@ -4,7 +4,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use crate::soak::{Plan, Report, run};
+use crate::survival::{Plan, Report, run};
 
 /// The least of each: what a test adds is what it is about.
 fn plan() -> Plan {

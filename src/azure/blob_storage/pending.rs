@@ -1,0 +1,139 @@
+//! What is written down of work that goes on by itself, in the container that is ours. Not how that work stands.
+
+use azure_core::http::StatusCode;
+use azure_core::time::Duration;
+use azure_storage_blob::BlobClient;
+use azure_storage_blob::models::{
+    BlobClientDeleteOptions, BlobClientGetPropertiesResultHeaders, BlobContainerClientListBlobsOptions,
+    BlobItem, BlockBlobClientUploadOptions,
+};
+use bytes::Bytes;
+use futures_util::TryStreamExt as _;
+use gridwich_handlers::operation_id::OperationId;
+use gridwich_handlers::participants::{ParticipantError, Pending, PendingEntry, PendingPage};
+
+use super::notes::{own_container, write};
+use super::{BlobStorage, silently};
+use crate::azure::classify::{classify, code};
+use crate::clock;
+
+/// What starts the names of what is pending.
+const PENDING: &str = "pending/";
+/// What starts the names of marks that say since when work seems to be over.
+const UNCLEAR: &str = "unclear/";
+
+impl BlobStorage {
+    fn pending_note(&self, account: &str, operation: OperationId) -> Result<BlobClient, ParticipantError> {
+        let name = format!("{PENDING}{}", operation.digits());
+        Ok(self.container(&own_container(account))?.blob_client(&name))
+    }
+
+    /// The container is there, because the operation was noted in it.
+    pub(super) async fn write_pending(
+        &self,
+        account: &str,
+        operation: OperationId,
+        pending: &Pending,
+    ) -> Result<(), ParticipantError> {
+        let options = BlockBlobClientUploadOptions {
+            blob_content_type: Some("application/json".to_owned()),
+            method_options: silently(),
+            ..BlockBlobClientUploadOptions::default()
+        };
+        let text = serde_json::to_vec(pending).unwrap_or_default();
+        let note = self.pending_note(account, operation)?;
+        let Err(error) = note.upload(Bytes::from(text).into(), Some(options)).await else { return Ok(()) };
+        match classify(&error, "what is pending") {
+            passing if passing.is_passing() => Err(passing),
+            // The work goes on all the same.
+            refused => {
+                tracing::warn!(operation.id = %operation, "work that goes on is not looked after: {refused}");
+                Ok(())
+            }
+        }
+    }
+
+    /// What is not there, or not of ours, is nothing.
+    pub(super) async fn read_pending(
+        &self,
+        account: &str,
+        operation: OperationId,
+    ) -> Result<Option<Pending>, ParticipantError> {
+        let failed = |error: azure_core::Error| classify(&error, "what is pending");
+        let content = match self.pending_note(account, operation)?.download(None).await {
+            Err(error) if error.http_status() == Some(StatusCode::NotFound) => return Ok(None),
+            content => content.map_err(failed)?.body.collect().await.map_err(failed)?,
+        };
+        Ok(serde_json::from_slice(&content).ok())
+    }
+
+    pub(super) async fn delete_pending(
+        &self,
+        account: &str,
+        operation: OperationId,
+    ) -> Result<(), ParticipantError> {
+        let options =
+            BlobClientDeleteOptions { method_options: silently(), ..BlobClientDeleteOptions::default() };
+        match self.pending_note(account, operation)?.delete(Some(options)).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.http_status() == Some(StatusCode::NotFound) => Ok(()),
+            Err(error) => Err(classify(&error, "what is pending")),
+        }
+    }
+
+    pub(super) async fn page_of_pending(
+        &self,
+        account: &str,
+        after: Option<&str>,
+    ) -> Result<PendingPage, ParticipantError> {
+        let failed = |error: azure_core::Error| {
+            classify(&error, &format!("what is pending in the account {account:?}"))
+        };
+        let options = BlobContainerClientListBlobsOptions {
+            prefix: Some(PENDING.to_owned()),
+            marker: after.map(str::to_owned),
+            ..BlobContainerClientListBlobsOptions::default()
+        };
+        let container = self.container(&own_container(account))?;
+        let mut pages = container.list_blobs(Some(options)).map_err(failed)?.into_pages();
+        let page = match pages.try_next().await {
+            Err(error) if error.http_status() == Some(StatusCode::NotFound) => None,
+            page => page.map_err(failed)?,
+        };
+        let Some(page) = page else { return Ok(PendingPage::default()) };
+        let page = page.into_model().map_err(failed)?;
+        let next = page.next_marker.filter(|marker| !marker.is_empty());
+        Ok(PendingPage { entries: page.blob_items.into_iter().filter_map(entry).collect(), next })
+    }
+
+    /// For how long work has seemed to be over; from the first time it is asked.
+    pub(super) async fn unclear_for(
+        &self,
+        account: &str,
+        operation: OperationId,
+    ) -> Result<Duration, ParticipantError> {
+        let failed = |error: azure_core::Error| classify(&error, "the mark of what seems to be over");
+        let container = self.container(&own_container(account))?;
+        let mark = container.blob_client(&format!("{UNCLEAR}{}", operation.digits()));
+        match mark.get_properties(None).await {
+            Ok(found) => Ok(clock::now() - found.last_modified().map_err(failed)?.unwrap_or_else(clock::now)),
+            Err(error) if error.http_status() == Some(StatusCode::NotFound) => {
+                match write(&mark, "", &[]).await {
+                    Err(error) if code(&error) != Some("BlobAlreadyExists") => Err(failed(error)),
+                    _ => Ok(Duration::ZERO),
+                }
+            }
+            Err(error) => Err(failed(error)),
+        }
+    }
+}
+
+fn entry(item: BlobItem) -> Option<PendingEntry> {
+    let operation = OperationId::parse(item.name?.strip_prefix(PENDING)?)?;
+    let written = item.properties.and_then(|properties| properties.last_modified);
+    let age = written.map(|written| (clock::now() - written).whole_seconds());
+    Some(PendingEntry {
+        operation,
+        age_seconds: age.and_then(|age| u64::try_from(age).ok()).unwrap_or_default(),
+    })
+}
