@@ -16,6 +16,7 @@ mod delivery;
 mod demo;
 mod encodes;
 mod endpoint;
+mod full_disk;
 mod health;
 mod identities;
 mod keys;
@@ -39,6 +40,9 @@ mod send;
 #[path = "../simulation/mod.rs"]
 mod simulation;
 mod simulations;
+#[path = "../survival/mod.rs"]
+mod survival;
+mod survivals;
 mod tidy;
 mod traces;
 mod verdicts;

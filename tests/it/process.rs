@@ -115,7 +115,10 @@ impl Local {
 
     fn start_in(folder: tempfile::TempDir, port_base: u16, arguments: &[&str]) -> Self {
         let (base, data) = (port_base.to_string(), folder.path().to_string_lossy().into_owned());
-        let mut command = gridwich(&["local", "--print", "json", "--port-base", &base, "--data", &data]);
+        // The shell is only there to have files that grow too large be an error, as on a full disk, and not a signal.
+        let mut command = Command::new("sh");
+        command.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_gridwich")]);
+        command.args(["local", "--print", "json", "--port-base", &base, "--data", &data]);
         command.args(arguments).stdout(Stdio::piped());
         let mut process = Process::start(&mut command);
         let mut line = String::new();
@@ -156,6 +159,13 @@ impl Local {
         let accounts = self.places["storage"].as_array().unwrap();
         let account = accounts.iter().find(|entry| entry["account"] == account).unwrap();
         format!("{}/{path}", account["blobEndpoint"].as_str().unwrap())
+    }
+
+    /// From now on no file can be written to, as on a full disk; or there is room again.
+    pub fn fill_disk(&self, is_full: bool) {
+        let (id, limit) = (self.process.child.id().to_string(), if is_full { "0:" } else { "unlimited:" });
+        let set = Command::new("prlimit").args(["--pid", &id, &format!("--fsize={limit}")]).status();
+        assert!(set.is_ok_and(|set| set.success()), "prlimit is missing: `make test` installs it");
     }
 
     /// Starts a processor of its own, with settings from the environment besides.

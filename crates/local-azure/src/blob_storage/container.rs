@@ -18,7 +18,7 @@ use super::storage::Storage;
 pub async fn create(storage: &Storage, call: &Call, path: &ContainerPath) -> Answer {
     let public_access = read_public_access(call)?;
     let stamp = make(storage, path, call.metadata()?, public_access)?;
-    storage.save_container(path).await?;
+    save_made(storage, path, stamp).await?;
     let mut response = answer(StatusCode::CREATED);
     put_stamp(response.headers_mut(), stamp);
     Ok(response)
@@ -46,6 +46,16 @@ pub fn make(
             Ok(stamp)
         }
     }
+}
+
+/// Writes down a container that has been made. What the disk cannot take has not been made.
+pub async fn save_made(storage: &Storage, path: &ContainerPath, stamp: Stamp) -> Result<(), StorageError> {
+    let Err(error) = storage.save_container(path).await else { return Ok(()) };
+    let mut containers = storage.account(&path.account)?.lock();
+    if containers.get(&path.name).is_some_and(|container| container.stamp == stamp) {
+        containers.remove(&path.name);
+    }
+    Err(error)
 }
 
 /// Delete Container. Everything in it goes too, without a word.

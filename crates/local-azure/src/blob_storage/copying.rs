@@ -6,7 +6,7 @@ use super::blob::{Blob, BlobCopy, CopyState, Entry};
 use super::error::{self, StorageError};
 use super::events::Api;
 use super::path::BlobPath;
-use super::storage::Storage;
+use super::storage::{Storage, end_despite_the_disk};
 
 /// What is to become of the next copy onto a blob, for those who want to see it go wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,10 +47,7 @@ impl Storage {
     pub fn watch_copy(self: &Arc<Self>, path: &BlobPath, copy: &BlobCopy) {
         let Some(due) = copy.due else { return };
         let (path, id) = (path.clone(), copy.id.clone());
-        self.at(due, async move |storage| {
-            // A copy that has ended otherwise, or a disk that failed and was logged: nothing is left to do here.
-            let _ = storage.finish_copy(&path, &id).await;
-        });
+        self.at(due, async move |storage| end_despite_the_disk(|| storage.finish_copy(&path, &id)).await);
     }
 
     /// Ends a pending copy as it must end now: with the source's content, or not.
@@ -86,9 +83,10 @@ impl Storage {
         id: &str,
         end: impl FnOnce(&mut Blob) -> CopyState,
     ) -> Result<Arc<Blob>, StorageError> {
-        let blob = self.with_container(&path.container, |container| {
+        let (before, blob) = self.with_container(&path.container, |container| {
             let slot = container.blob_mut(&path.name, None)?;
             slot.pending_copy().filter(|copy| copy.id == id).ok_or(error::NO_PENDING_COPY)?;
+            let before = slot.clone();
             let blob = Arc::make_mut(slot);
             let state = end(blob);
             blob.stamp = self.stamps.next();
@@ -96,9 +94,9 @@ impl Storage {
                 copy.state = state;
                 copy.ended = Some(blob.stamp.time());
             }
-            Ok(slot.clone())
+            Ok((before, slot.clone()))
         })?;
-        self.save_blob(path).await?;
+        self.save_change(path, None, before, &blob).await?;
         Ok(blob)
     }
 

@@ -75,7 +75,7 @@ impl BlobFiles for BlobStorage {
         let refuse = |error: &StorageError| as_file_error(&BlobPath::new(account, container, ""), error);
         path::verify_container_name(container).map_err(|error| refuse(&error))?;
         match container::make(&self.0, &path, Metadata::new(), None) {
-            Ok(_) => self.0.save_container(&path).await.map_err(|error| refuse(&error)),
+            Ok(stamp) => container::save_made(&self.0, &path, stamp).await.map_err(|error| refuse(&error)),
             Err(error) if error == error::CONTAINER_ALREADY_EXISTS => Ok(()),
             Err(error) => Err(refuse(&error)),
         }

@@ -19,6 +19,9 @@ use super::path::{BlobPath, ContainerPath};
 use super::settings::{AccountSettings, Keep, OpenError, Settings};
 use super::stamp::Stamps;
 
+/// How long a disk that could not take something is left alone: somebody has to make room first.
+const DISK_REST: Duration = Duration::from_secs(1);
+
 /// A storage account and what is in it.
 pub struct Account {
     pub settings: AccountSettings,
@@ -118,7 +121,7 @@ impl Storage {
         draft: impl FnOnce(&Entry) -> Result<Draft, StorageError>,
     ) -> Result<Arc<Blob>, StorageError> {
         // The displaced content may go only when the record that refers to it has gone.
-        let (blob, _displaced) = self.with_container(&path.container, |container| {
+        let (blob, displaced) = self.with_container(&path.container, |container| {
             let mut entry = container.blobs.get(&path.name).cloned().unwrap_or_default();
             terms.verify(entry.blob.as_deref())?;
             let blob = Arc::new(self.commit(draft(&entry)?, entry.blob.as_deref()));
@@ -126,8 +129,19 @@ impl Storage {
             entry.uncommitted.clear();
             Ok((blob, container.blobs.insert(path.name.clone(), entry)))
         })?;
-        self.save_blob(path).await?;
-        Ok(blob)
+        let Err(error) = self.save_blob(path).await else { return Ok(blob) };
+        // What is refused has not happened; a container that has gone meanwhile has nothing to go back to.
+        let _ = self.with_container(&path.container, |container| {
+            let there = container.blobs.get(&path.name).and_then(|entry| entry.blob.as_ref());
+            if there.is_some_and(|there| Arc::ptr_eq(there, &blob)) {
+                match displaced {
+                    Some(before) => container.blobs.insert(path.name.clone(), before),
+                    None => container.blobs.remove(&path.name),
+                };
+            }
+            Ok(())
+        });
+        Err(error)
     }
 
     /// Changes what a blob carries besides content, and with it its ETag.
@@ -137,18 +151,40 @@ impl Storage {
         conditions: &Conditions,
         change: impl FnOnce(&mut Blob),
     ) -> Result<Arc<Blob>, StorageError> {
-        let blob = self.with_container(&path.container, |container| {
+        let (before, blob) = self.with_container(&path.container, |container| {
             let slot = container.blob_mut(&path.name, None)?;
             conditions.allow_write(Some(slot.stamp))?;
             slot.verify_no_pending_copy()?;
             slot.verify_online()?;
+            let before = slot.clone();
             let blob = Arc::make_mut(slot);
             change(blob);
             blob.stamp = self.stamps.next();
-            Ok(slot.clone())
+            Ok((before, slot.clone()))
         })?;
-        self.save_blob(path).await?;
+        self.save_change(path, None, before, &blob).await?;
         Ok(blob)
+    }
+
+    /// Brings the record of a blob, or of its snapshot, up to a change. A disk that cannot take it leaves everything as it was
+    /// `before`, unless somebody else has changed it since: what is refused has not happened.
+    pub async fn save_change(
+        &self,
+        path: &BlobPath,
+        snapshot: Option<&str>,
+        before: Arc<Blob>,
+        changed: &Arc<Blob>,
+    ) -> Result<(), StorageError> {
+        let Err(error) = self.save_blob(path).await else { return Ok(()) };
+        // A container or a blob that has gone meanwhile has nothing to go back to.
+        let _ = self.with_container(&path.container, |container| {
+            let slot = container.blob_mut(&path.name, snapshot)?;
+            if Arc::ptr_eq(slot, changed) {
+                *slot = before;
+            }
+            Ok(())
+        });
+        Err(error)
     }
 
     fn commit(&self, draft: Draft, existing: Option<&Blob>) -> Blob {
@@ -218,6 +254,17 @@ impl Storage {
                 work(storage).await;
             }
         });
+    }
+}
+
+/// Ends something that has taken its time, again and again while the disk cannot take it, since nobody else would. What has
+/// ended otherwise, or has gone, needs no end.
+pub async fn end_despite_the_disk<F>(end: impl Fn() -> F)
+where
+    F: Future<Output = Result<(), StorageError>>,
+{
+    while end().await == Err(error::INTERNAL_ERROR) {
+        tokio::time::sleep(DISK_REST).await;
     }
 }
 

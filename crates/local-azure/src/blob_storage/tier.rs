@@ -11,7 +11,7 @@ use super::call::Call;
 use super::error::{self, StorageError};
 use super::front_door::{Answer, answer};
 use super::path::BlobPath;
-use super::storage::Storage;
+use super::storage::{Storage, end_despite_the_disk};
 
 /// What a new tier comes to.
 enum Effect {
@@ -30,13 +30,14 @@ pub async fn set(storage: &Arc<Storage>, call: &Call, path: &BlobPath) -> Answer
     let tier = call.tier()?.ok_or_else(|| error::missing_header("x-ms-access-tier"))?;
     let priority = Priority::read(call.header("x-ms-rehydrate-priority"))?;
     let snapshot = call.snapshot();
-    let (blob, effect) = storage.with_container(&path.container, |container| {
+    let (before, blob, effect) = storage.with_container(&path.container, |container| {
         let slot = container.blob_mut(&path.name, snapshot)?;
         slot.verify_no_pending_copy()?;
+        let before = slot.clone();
         let effect = apply(storage, call, Arc::make_mut(slot), tier, priority)?;
-        Ok((slot.clone(), effect))
+        Ok((before, slot.clone(), effect))
     })?;
-    storage.save_blob(path).await?;
+    storage.save_change(path, snapshot, before, &blob).await?;
     match effect {
         Effect::None => Ok(answer(StatusCode::OK)),
         Effect::Changed(previous) => {
@@ -104,8 +105,7 @@ impl Storage {
         let Some(rehydrating) = &blob.rehydrating else { return };
         let (path, snapshot) = (path.clone(), snapshot.map(str::to_owned));
         self.at(rehydrating.due, async move |storage| {
-            // A blob that has gone, or a disk that failed and was logged: nothing is left to do here.
-            let _ = storage.finish_rehydration(&path, snapshot.as_deref()).await;
+            end_despite_the_disk(|| storage.finish_rehydration(&path, snapshot.as_deref())).await;
         });
     }
 
@@ -116,13 +116,14 @@ impl Storage {
             if slot.rehydrating.as_ref().is_none_or(|rehydrating| rehydrating.due > now) {
                 return Ok(None);
             }
+            let before = slot.clone();
             let blob = Arc::make_mut(slot);
             let Some(rehydrating) = blob.rehydrating.take() else { return Ok(None) };
             blob.tier = Some(ChosenTier { tier: rehydrating.to, since: now });
-            Ok(Some((slot.clone(), rehydrating.origin)))
+            Ok(Some((before, slot.clone(), rehydrating.origin)))
         })?;
-        let Some((blob, origin)) = ended else { return Ok(()) };
-        self.save_blob(path).await?;
+        let Some((before, blob, origin)) = ended else { return Ok(()) };
+        self.save_change(path, snapshot, before, &blob).await?;
         self.raise_tier_changed(path, &blob, Tier::Archive, &origin);
         Ok(())
     }
