@@ -289,7 +289,11 @@ async fn seen_after_requests(local: &Local, account: &str, endpoint: &str, key: 
     );
     run_client("seen.py", &["prepare"], &connection);
     let accounts = json!([{"name": account, "endpoint": endpoint, "key": key}]).to_string();
-    let _processor = local.serve(&[("GRIDWICH__STORAGE__ACCOUNTS", &accounts)]);
+    let _processor = local.serve(&[
+        ("GRIDWICH__STORAGE__ACCOUNTS", &accounts),
+        ("GRIDWICH__DEAD_LETTERS__ACCOUNT", ""),
+        ("GRIDWICH__DEAD_LETTERS__CONTAINER", ""),
+    ]);
     let uri = |path: &str| format!("{endpoint}/{path}");
     let named = |container: &str| json!({"storageAccountName": account, "containerName": container});
     let (clip, size) = (uri("seen/clip%20one.mp4"), uri("seen/gr%C3%B6%C3%9Fe%20%231.mp4"));

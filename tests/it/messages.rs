@@ -123,7 +123,11 @@ async fn what_storage_out_of_reach_costs_each_request() {
         ("request.operation.cancel", clip.clone()),
     ] {
         let event = json!([{"id": event_type, "eventType": event_type, "dataVersion": "1.0", "data": data}]);
-        let answers = book.hear(&event, "0").await;
+        // What can be kept nowhere is not said, until storage has been out of reach for long.
+        let headers = [("content-type", "application/json"), ("aeg-delivery-count", "7")];
+        let waited = book.world.deliver_with(&headers, event.to_string()).await;
+        assert_eq!(waited.status(), StatusCode::SERVICE_UNAVAILABLE, "{event_type}");
+        let answers = book.hear(&event, "8").await;
         assert!(answers.last().unwrap()["eventType"].as_str().unwrap().ends_with("failure"), "{answers:?}");
         book.pages.push(format!("# {event_type}\n{}", written(&answers, "  ")));
     }

@@ -1,5 +1,6 @@
 //! Which of several regions and backends a job goes to, and where it is found again.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use http::{Method, StatusCode};
@@ -10,6 +11,9 @@ use tokio::time::Instant;
 
 use crate::encodes::{ANY, V3, encode, world};
 use crate::world::{REGIONS, World, config, only, types};
+
+/// All jobs of the transform that is asked for.
+const JOBS: &str = "transforms/AdaptiveStreaming/jobs";
 
 /// The account that has a job.
 async fn account_of(world: &World, transform: &str, job: &Value) -> Vec<&'static str> {
@@ -69,10 +73,13 @@ async fn a_job_is_not_made_in_a_second_region_whoever_brings_the_request_again_a
         for tries in ["0", "1", "9"] {
             let world = world().await;
             world.cloud.faults.regions[then].always(DOWN, |_| true);
-            // The answer cannot be remembered, and is lost.
-            world.cloud.faults.storage.always(DOWN, |parts| parts.uri.path().contains("answered"));
-            assert_eq!(bring(&world, "0").await, StatusCode::OK);
-            let job = world.answers().last().unwrap()["data"]["workflowJobName"].clone();
+            // The answer cannot be kept, and is not given.
+            let keeps = |parts: &http::request::Parts| {
+                parts.method == Method::PUT && parts.uri.path().contains("answered")
+            };
+            world.cloud.faults.storage.always(DOWN, keeps);
+            assert_eq!(bring(&world, "0").await, StatusCode::SERVICE_UNAVAILABLE);
+            assert!(!types(&world.answers()).contains(&"response.encode.mediaservicesv3.dispatched"));
             world.replace_processor();
             world.cloud.faults.storage.clear();
             world.cloud.faults.regions[then].clear();
@@ -84,8 +91,12 @@ async fn a_job_is_not_made_in_a_second_region_whoever_brings_the_request_again_a
             world.cloud.faults.regions[first].clear();
             assert_eq!(bring(&world, "1").await, StatusCode::OK);
             world.settled().await;
-            let found = account_of(&world, "AdaptiveStreaming", &job).await;
-            assert_eq!(found, [REGIONS[first].1], "{tries}");
+            let mut jobs = BTreeMap::new();
+            for (_, account) in REGIONS {
+                let (_, listed) = world.ask_media(Method::GET, account, JOBS).await;
+                jobs.insert(account, listed["value"].as_array().map_or(0, Vec::len));
+            }
+            assert_eq!(jobs, BTreeMap::from([(REGIONS[first].1, 1), (REGIONS[then].1, 0)]), "{tries}");
         }
     }
 }
