@@ -209,9 +209,24 @@ impl Flow<'_> {
             poison.keep(self.event, operation, &self.world.participants).await;
         }
         let Some(draft) = stands? else { return Ok(()) };
+        let is_outcome = draft.id == operation.id.outcome();
         self.publish(draft, operation).await?;
+        if let Some(memory) = memory.filter(|_| self.is_request() && H::HANDS_OVER && !is_outcome) {
+            self.tell_known_end(&memory, operation).await?;
+        }
         self.strike_off(home.as_deref(), operation).await;
         Ok(())
+    }
+
+    /// Whoever was to tell the end may have kept it and died; then it is for whoever brings the request again.
+    async fn tell_known_end(&self, memory: &Memory<'_>, operation: &Operation) -> Result<(), Unsettled> {
+        if operation.tries_before == 0 {
+            return Ok(());
+        }
+        match self.recall(&memory.of_end(), operation).await? {
+            Some(end) => Ok(self.publish(end, operation).await?),
+            None => Ok(()),
+        }
     }
 
     /// What there is to say, once it stands, and whether the event is to be kept.
