@@ -3,7 +3,7 @@
 pub(crate) use answer::to_json;
 pub use answer::{Answer, AnswerContract, Either, Kind, Never, ResponseData, Spoken};
 pub use carry::{Begun, begin, begun_before, carry};
-pub(crate) use carry::{arrive, arrive_with_end, is_ours, place};
+pub(crate) use carry::{arrive, arrive_with_end, has_had_effect, is_ours, place};
 pub use dispatch::{Dispatcher, HandlerContract, Handling, Route, common_answers};
 pub use failure::{Failure, LogEvent};
 pub use flow::{Spans, Unsettled, World, refuse};

@@ -27,6 +27,8 @@ pub enum Promise {
     RepeatsAreEqual,
     /// What is done is done once.
     DoneOnce,
+    /// Nobody is told of the failure of what has been done.
+    TrueFailures,
     /// What somebody has undone since stays undone.
     NotDoneAgain,
     /// A delivery is settled only when all there was to say has been accepted.
@@ -255,6 +257,10 @@ impl Ledger {
         let doubled = types.iter().filter(|(kind, times)| **times > 1 && !kind.ends_with(".processing"));
         for (kind, times) in doubled.filter(|(kind, _)| **kind != ACKNOWLEDGE && !is_outcome(kind)) {
             faults.push((Promise::RepeatsAreEqual, format!("{kind} under {times} ids")));
+        }
+        let has_failed = outcomes.iter().any(|(_, kind)| *kind == FAILURE);
+        if let Some(what) = account.done.keys().find(|what| has_failed && **what != COPIED) {
+            faults.push((Promise::TrueFailures, format!("failed, and {what} all the same")));
         }
         // The same version of the same source copied to the same place once more changes nothing.
         let done = account.done.iter().filter(|(what, _)| **what != COPIED);

@@ -272,6 +272,12 @@ impl World {
             if chance.happens(50) {
                 self.put("archive", "stranger.mp4").await;
             }
+            if chance.happens(40) {
+                // Somebody writes over what an operation may be about to delete.
+                let about =
+                    chance.pick(&self.requests).needs.as_deref().filter(|name| name.ends_with(".mp4"));
+                self.put("archive", about.unwrap_or("stranger.mp4")).await;
+            }
         }
         self.publish(&waiting).await;
     }

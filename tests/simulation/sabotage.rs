@@ -54,11 +54,13 @@ pub enum Bug {
     RefusesForGood,
     /// A step that was to say that it failed says nothing.
     FailsSilently,
+    /// What has been done is said to have failed, from the first time on.
+    FailsUntruly,
 }
 
 impl Bug {
     /// All of them, and the promises of which they break at least one.
-    pub const ALL: [(Self, &'static [Promise]); 22] = [
+    pub const ALL: [(Self, &'static [Promise]); 23] = [
         (Self::AnswersAtOnce, &[Promise::SettledInTime]),
         (Self::IgnoresRefusals, &[Promise::SettledInTime]),
         (Self::SwallowsAcknowledgments, &[Promise::Acknowledged, Promise::AcknowledgmentFirst]),
@@ -80,6 +82,7 @@ impl Bug {
         (Self::MixesUpThreads, &[Promise::RightOutcome, Promise::RepeatsAreEqual, Promise::OneOutcome]),
         (Self::TalksOfStrangers, &[Promise::OnlyWhatWasAsked]),
         (Self::RefusesForGood, &[Promise::NothingLeft]),
+        (Self::FailsUntruly, &[Promise::TrueFailures]),
         (Self::FailsSilently, &[Promise::SettledInTime, Promise::OneOutcome]),
     ];
 }
@@ -152,6 +155,7 @@ impl Saboteur {
             Bug::FailsAfterSuccess if is_outcome && is_repeat => {
                 event["eventType"] = "response.failure".into()
             }
+            Bug::FailsUntruly if is_outcome => event["eventType"] = "response.failure".into(),
             Bug::DropsContext => {
                 event["data"].as_object_mut()?.remove("operationContext");
             }

@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
-use super::failure::Failure;
+use super::failure::{Failure, LogEvent};
 use super::handler::{Recovered, Step, storage_of};
 use super::log_events;
 use crate::operation_context::{Arrived, Carried, ContextReference, OperationContext, Stamp, read, write};
-use crate::participants::{Announce, Before, Kept, Participants, Storage};
+use crate::participants::{Announce, Before, Kept, Participants, Said, Storage};
 
 /// The context as it travels in a field of `bytes_max` bytes; what does not fit is kept in `account`, and a reference
 /// travels instead.
@@ -42,6 +42,21 @@ pub async fn begin(step: &Step<'_>, account: &str, about: &str) -> Result<Begun,
 pub async fn begun_before(step: &Step<'_>, account: &str) -> Result<Option<Before>, Failure> {
     let found = step.storage()?.noted(&note_in(step, account)).await;
     found.map_err(Failure::of(log_events::CONTEXT_NOT_KEPT))
+}
+
+/// Whether the work of an operation is known to have been given away: it is written down as pending, or its end is known.
+///
+/// # Errors
+/// When that cannot be found out.
+pub(crate) async fn has_had_effect(
+    account: &str,
+    log_event: LogEvent,
+    step: &Step<'_>,
+) -> Result<bool, Failure> {
+    let (storage, operation) = (step.storage()?, step.operation.id);
+    let not_known = || Failure::unless_begun(log_event);
+    let is_pending = storage.pending(account, operation).await.map_err(not_known())?.is_some();
+    Ok(is_pending || storage.recall(account, operation, Said::End).await.map_err(not_known())?.is_some())
 }
 
 /// Where the work of an operation goes: where it was begun before, or else where `choose` says, in a word of visible ASCII.

@@ -6,9 +6,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::base::{Answer, EventData, Failure, Handler, Kind, Step, begin, log_events};
+use crate::base::{
+    Answer, EventData, Failure, Handler, Kind, Step, begin, begun_before, has_had_effect, log_events,
+};
 use crate::operation_context::OperationContext;
-use crate::participants::{CopyRequest, ParticipantError, Participants, Said};
+use crate::participants::{BlobProperties, CopyRequest, ParticipantError, Participants};
 use crate::resource_uri::ResourceUri;
 
 /// A blob to copy.
@@ -94,17 +96,27 @@ impl Handler for BlobCopy {
             let message = "sourceUri and destinationUri name the same blob";
             return Err(Failure::new(log_events::COPY_URI_INVALID, message));
         }
-        if step.operation.tries_before > 0 && is_known(&destination.container.account, step).await? {
+        let account = &destination.container.account;
+        if step.operation.tries_before > 0
+            && has_had_effect(account, log_events::COPY_NOT_STARTED, step).await?
+        {
             // It runs, or has ended: its source and its destination may have become something else since.
             let blob_metadata =
                 storage.properties(&source).await.map(|found| found.metadata).unwrap_or_default();
             let BlobCopyRequest { source_uri, destination_uri, .. } = request;
             return Ok(BlobCopyScheduled { source_uri, destination_uri, blob_metadata });
         }
-        let found = storage.properties(&source).await.map_err(not_read)?;
+        let found = match storage.properties(&source).await {
+            // It may have been started before the source went.
+            Err(missing @ ParticipantError::NotFound(..)) => match begun_before(step, account).await? {
+                Some(before) => BlobProperties { etag: before.about, ..BlobProperties::default() },
+                None => return Err(not_read(missing)),
+            },
+            found => found.map_err(not_read)?,
+        };
         let container = storage.create_container(&destination.container, step.operation.id).await;
         container.map_err(Failure::of(log_events::COPY_CONTAINER))?;
-        let begun = begin(step, &destination.container.account, &found.etag).await?;
+        let begun = begin(step, account, &found.etag).await?;
         let copy = CopyRequest {
             source: &source,
             source_etag: &found.etag,
@@ -128,12 +140,4 @@ fn not_read(error: ParticipantError) -> Failure {
         ParticipantError::NotFound(..) => Failure::of(log_events::COPY_NOT_STARTED)(error),
         error => Failure::of(log_events::BLOB_PROPERTIES)(error),
     }
-}
-
-/// Whether the operation's copy is written down as pending, or its end has been told.
-async fn is_known(account: &str, step: &Step<'_>) -> Result<bool, Failure> {
-    let (storage, operation) = (step.storage()?, step.operation.id);
-    let not_known = || Failure::unless_begun(log_events::COPY_NOT_STARTED);
-    let is_pending = storage.pending(account, operation).await.map_err(not_known())?.is_some();
-    Ok(is_pending || storage.recall(account, operation, Said::End).await.map_err(not_known())?.is_some())
 }

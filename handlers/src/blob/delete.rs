@@ -7,9 +7,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::blob_deleted::BlobDeleteSuccess;
-use crate::base::{Answer, Either, EventData, Failure, Handler, Kind, Step, begin, begun_before, log_events};
+use crate::base::{
+    Answer, Either, EventData, Failure, Handler, Kind, Step, begin, begun_before, has_had_effect, log_events,
+};
 use crate::operation_context::OperationContext;
-use crate::participants::{ParticipantError, Participants, Pending, PendingDeletion, Said};
+use crate::participants::{ParticipantError, Participants, Pending, PendingDeletion};
 use crate::resource_uri::ResourceUri;
 
 /// A blob to delete.
@@ -100,13 +102,14 @@ impl Handler for BlobDelete {
         };
         let begun = begin(step, account, &found.etag).await?;
         if begun.before.as_ref().is_some_and(|before| found.etag != before.about) {
-            let told = storage.recall(account, step.operation.id, Said::End).await;
-            if told.map_err(Failure::unless_begun(log_events::BLOB_NOT_DELETED))?.is_some() {
-                // What was to be deleted has been; this is another blob in its place.
-                return gone(request);
-            }
-            let message = format!("{} has been changed since it was to be deleted", request.blob_uri);
-            return Err(Failure::new(log_events::BLOB_NOT_DELETED, message));
+            // What was to be deleted may have been; then this is another blob in its place.
+            return if has_had_effect(account, log_events::BLOB_NOT_DELETED, step).await? {
+                gone(request)
+            } else {
+                let message = format!("{} has been changed since it was to be deleted", request.blob_uri);
+                // Storage may be about to report that it was deleted before.
+                Err(Failure::not_yet(log_events::BLOB_NOT_DELETED, message))
+            };
         }
         let carried = begun.carried(step, storage.context_bytes_max());
         match storage.delete(&blob, &found.etag, &carried).await {
