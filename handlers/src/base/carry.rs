@@ -54,7 +54,7 @@ pub(crate) async fn has_had_effect(
     step: &Step<'_>,
 ) -> Result<bool, Failure> {
     let (storage, operation) = (step.storage()?, step.operation.id);
-    let not_known = || Failure::unless_begun(log_event);
+    let not_known = || Failure::of(log_event);
     let is_pending = storage.pending(account, operation).await.map_err(not_known())?.is_some();
     Ok(is_pending || storage.recall(account, operation, Said::End).await.map_err(not_known())?.is_some())
 }

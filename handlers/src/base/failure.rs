@@ -84,16 +84,8 @@ impl Failure {
         Self { is_passing: true, comes_again: true, ..Self::new(log_event, message) }
     }
 
-    /// Turns a participant's answer into a failure with a number, where the participant may have done what was asked before
-    /// the answer was lost: then it is looked into when the event comes again.
-    pub fn unless_begun(log_event: LogEvent) -> impl FnOnce(ParticipantError) -> Self {
-        move |error| {
-            let comes_again = error.is_passing();
-            Self { comes_again, ..Self::of(log_event)(error) }
-        }
-    }
-
-    /// Turns a participant's answer into a failure with a number.
+    /// Turns a participant's answer into a failure with a number. One that is passing is looked into when the event comes
+    /// again: the participant may have done what was asked before its answer was lost.
     pub fn of(log_event: LogEvent) -> impl FnOnce(ParticipantError) -> Self {
         move |error| {
             let is_passing = error.is_passing();

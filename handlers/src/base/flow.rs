@@ -323,8 +323,9 @@ impl Flow<'_> {
         };
         // The work is over whether or not we can look: saying that it failed would be untrue.
         let is_over = failure.is_passing && !self.is_request();
-        // What has been begun may yet succeed; but somebody is waiting for an answer.
-        let may_yet_succeed = failure.comes_again && operation.tries_before <= PATIENT_TRIES;
+        // Whoever did not answer may have done it, or may do it the next time; but somebody is waiting for an answer.
+        let may_yet_succeed =
+            (failure.comes_again || failure.is_passing) && operation.tries_before <= PATIENT_TRIES;
         if is_over || may_yet_succeed {
             return Err(Unsettled::Unknown(failure.message));
         }

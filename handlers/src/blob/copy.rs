@@ -125,7 +125,7 @@ impl Handler for BlobCopy {
             is_repeated: begun.before.is_some(),
             carried: &begun.carried(step, storage.context_bytes_max()),
         };
-        storage.start_copy(copy).await.map_err(Failure::unless_begun(log_events::COPY_NOT_STARTED))?;
+        storage.start_copy(copy).await.map_err(Failure::of(log_events::COPY_NOT_STARTED))?;
         Ok(BlobCopyScheduled {
             source_uri: request.source_uri,
             destination_uri: request.destination_uri,

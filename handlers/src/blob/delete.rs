@@ -116,7 +116,7 @@ impl Handler for BlobDelete {
             Ok(()) => {}
             // A repeated try of ours finds nothing left, or somebody else was faster.
             Err(ParticipantError::NotFound(..)) => return gone(request),
-            Err(error) => return Err(Failure::unless_begun(log_events::BLOB_NOT_DELETED)(error)),
+            Err(error) => return Err(Failure::of(log_events::BLOB_NOT_DELETED)(error)),
         }
         // Written down after the effect, so that what is written down has happened: whoever is killed in between leaves a
         // request that comes again, and finds nothing left.
@@ -125,7 +125,7 @@ impl Handler for BlobDelete {
             let deletion =
                 PendingDeletion { deleted: storage.uri(&blob), carried: carried.as_str().to_owned() };
             let written = storage.write_down(account, step.operation.id, &Pending::Deletion(deletion)).await;
-            written.map_err(Failure::unless_begun(log_events::BLOB_NOT_DELETED))?;
+            written.map_err(Failure::of(log_events::BLOB_NOT_DELETED))?;
         }
         let (blob_uri, blob_metadata) = (request.blob_uri, found.metadata);
         Ok(Either::One(BlobDeleteScheduled { blob_uri, blob_metadata }))

@@ -89,7 +89,7 @@ impl Submission<'_> {
             correlation: job.correlation,
         };
         let written = storage.write_down(&account, step.operation.id, &Pending::Job(pending)).await;
-        written.map_err(Failure::unless_begun(log_events::ENCODE_JOB_NOT_CREATED))?;
+        written.map_err(Failure::of(log_events::ENCODE_JOB_NOT_CREATED))?;
         Ok(job.name)
     }
 }
@@ -156,8 +156,7 @@ fn not_submitted(error: EncodeError) -> Failure {
         SubmitStep::Transform => log_events::ENCODE_TRANSFORM,
         SubmitStep::InputAsset => log_events::ENCODE_INPUT_ASSET,
         SubmitStep::OutputAsset => log_events::ENCODE_OUTPUT,
-        // The encoder may have it, although its answer was lost.
-        SubmitStep::Job => return Failure::unless_begun(log_events::ENCODE_JOB_NOT_CREATED)(error.source),
+        SubmitStep::Job => log_events::ENCODE_JOB_NOT_CREATED,
     };
     Failure::of(log_event)(error.source)
 }

@@ -214,5 +214,5 @@ fn not_published(error: PublicationError) -> Failure {
         PublicationStep::Endpoint => log_events::ENDPOINTS_NOT_LISTED,
         PublicationStep::Paths => log_events::PATHS_NOT_LISTED,
     };
-    Failure::unless_begun(log_event)(error.source)
+    Failure::of(log_event)(error.source)
 }

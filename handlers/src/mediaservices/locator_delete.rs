@@ -63,7 +63,7 @@ impl Handler for MediaServicesLocatorDelete {
             return Err(Failure::new(log_events::LOCATOR_NOT_DELETED, message));
         }
         let unpublished = step.publication()?.unpublish(&locator_name).await;
-        unpublished.map_err(Failure::unless_begun(log_events::LOCATOR_NOT_DELETED))?;
+        unpublished.map_err(Failure::of(log_events::LOCATOR_NOT_DELETED))?;
         Ok(MediaServicesLocatorDeleteSuccess { locator_name })
     }
 }

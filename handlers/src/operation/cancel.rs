@@ -129,7 +129,7 @@ async fn abort_copy(uri: &ResourceUri, step: &Step<'_>) -> Result<(), Failure> {
                         found.copy == Some(CopyState::Aborted) && found.copy_id.as_ref() == Some(id);
                     if is_stopped { Ok(()) } else { Err(not_aborted()(conflict)) }
                 }
-                aborted => aborted.map_err(Failure::unless_begun(log_events::COPY_NOT_ABORTED)),
+                aborted => aborted.map_err(Failure::of(log_events::COPY_NOT_ABORTED)),
             }
         }
         (Some(CopyState::Aborted), _) => Ok(()),
