@@ -150,7 +150,7 @@ impl Saboteur {
             Bug::DrawsIds => event["id"] = self.draw().into(),
             Bug::DrawsOutcomeIds if is_outcome => event["id"] = self.draw().into(),
             Bug::FailsAfterSuccess if is_outcome && is_repeat => {
-                event["eventType"] = "response.failure".into()
+                event["eventType"] = "response.failure".into();
             }
             Bug::DropsContext => {
                 event["data"].as_object_mut()?.remove("operationContext");
