@@ -11,8 +11,8 @@ help:
 	@echo "make soak     SEEDS=500 FROM=1 OPERATIONS=100: run seeds of the simulation of faults; SEED=n tells all of one;"
 	@echo "              BUGS=1 plants bugs that must be caught"
 	@echo "make overload offer ten times the deliveries that can be borne, for SECONDS=60, and count what becomes of them"
-	@echo "make kills    OPERATIONS=20000 KILLS=100 RESTARTS=0 REFUSE=0 DOWN=0 SEED=1: kill and restart real processes under a load"
-	@echo "              of requests, with a topic that refuses REFUSE % and is DOWN for seconds, and count what came of each"
+	@echo "make kills    OPERATIONS=20000 KILLS=100 RESTARTS=0 REFUSE=0 DOWN=0 IN_FLIGHT=16 SEED=1: kill and restart real processes under"
+	@echo "              a load of requests, with a topic that refuses REFUSE % and is DOWN for seconds, and count what came of each"
 	@echo "make lint     formatting, clippy, and the dependencies' licences, sources and advisories"
 
 demo:
@@ -49,7 +49,8 @@ overload:
 kills:
 	scripts/need.sh compiler mediainfo
 	cargo bench --quiet --profile soak --bench kills -- --operations $(or $(OPERATIONS),20000) --kills $(or $(KILLS),100) \
-		--restarts $(or $(RESTARTS),0) --refuse $(or $(REFUSE),0) --down $(or $(DOWN),0) --seed $(or $(SEED),1)
+		--restarts $(or $(RESTARTS),0) --refuse $(or $(REFUSE),0) --down $(or $(DOWN),0) \
+		--in-flight $(or $(IN_FLIGHT),16) --seed $(or $(SEED),1)
 
 lint:
 	cargo fmt --all --check

@@ -12,6 +12,7 @@ use gridwich_handlers::participants::{
     Analyzer, Announce, CanceledAs, DeadLetters, KeyRoller, Participants, Policy, Secrets, Storage,
 };
 use tokio::net::TcpListener;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::admission::Admission;
@@ -60,6 +61,7 @@ pub struct App {
     pub participants: Arc<Participants>,
     /// The looks that its readiness comes from.
     pub rounds: Rounds,
+    leaving: CancellationToken,
     metrics: Arc<Metrics>,
     is_open: bool,
 }
@@ -146,6 +148,7 @@ impl App {
         let admission = Admission::new(&config.admission).map_err(setting)?;
         let steps = Steps::new(config.endpoint.steps_max, config.endpoint.waiting_max);
         let is_open = admission.is_open();
+        let leaving = CancellationToken::new();
         let dispatcher = Arc::new(gridwich_handlers::register());
         let watch = Watch::new(Arc::clone(&dispatcher), world.clone(), steps.clone());
         let door = Door {
@@ -156,14 +159,17 @@ impl App {
             metrics: Arc::clone(&telemetry.metrics),
             bodies: Bodies::new(config.endpoint.body_bytes_max, config.endpoint.bodies_bytes_max),
             health,
+            leaving: leaving.clone(),
             delivery_budget: Duration::from_secs(config.endpoint.delivery_budget_seconds),
             fails_unhandled: config.requests.unhandled_requests == config::Unhandled::Fail,
         };
         let metrics = Arc::clone(&telemetry.metrics);
-        Ok(Self { router: router(Arc::new(door)), steps, watch, participants, rounds, metrics, is_open })
+        let router = router(Arc::new(door));
+        Ok(Self { router, steps, watch, participants, rounds, leaving, metrics, is_open })
     }
 
-    /// Serves deliveries until `stop`, then refuses new ones, lets running steps finish and publish, and returns.
+    /// Serves deliveries until `stop` and for as long as it takes others to look away, then lets in nobody any more, lets
+    /// running steps finish and publish, and returns.
     ///
     /// # Errors
     /// When the address cannot be listened to.
@@ -178,39 +184,29 @@ impl App {
 
     /// As [`App::serve`], on a listener that is there already.
     pub async fn serve_on(self, listener: TcpListener, config: &Config, stop: CancellationToken) {
-        let drain = Duration::from_secs(config.endpoint.drain_seconds);
-        // The door closes behind the last step, so that couriers hear 503 rather than a broken connection meanwhile.
-        let closed = CancellationToken::new();
         let serving = tokio::spawn(server::serve(
             listener,
             self.router.clone(),
             config.endpoint.connections_max,
             Arc::clone(&self.metrics),
-            closed.clone(),
-            Duration::from_secs(1),
+            self.leaving.clone(),
+            Duration::from_secs(config.endpoint.leave_seconds),
         ));
         if self.participants.storage.is_some() {
             tokio::spawn(self.watch.clone().run(stop.clone()));
         }
         tokio::spawn(self.rounds.clone().run(stop.clone()));
         stop.cancelled().await;
-        tracing::info!(
-            steps = self.steps.count(),
-            "stopping: running steps finish, new deliveries are refused"
-        );
-        self.drain(drain).await;
-        closed.cancel();
-        // The server ends by itself within a second.
-        let _ = serving.await;
-    }
-
-    async fn drain(&self, patience: Duration) {
+        let until = Instant::now() + Duration::from_secs(config.endpoint.drain_seconds);
+        tracing::info!(steps = self.steps.count(), "stopping: others should get the deliveries now");
+        self.leaving.cancel();
+        if tokio::time::timeout_at(until, serving).await.is_err() {
+            tracing::warn!("connections were still open when the time to drain was over");
+        }
         self.steps.stop();
-        if tokio::time::timeout(patience, self.steps.drained()).await.is_err() {
-            tracing::warn!(
-                steps = self.steps.count(),
-                "steps were still running when the time to drain was over"
-            );
+        if tokio::time::timeout_at(until, self.steps.drained()).await.is_err() {
+            let steps = self.steps.count();
+            tracing::warn!(steps, "steps were still running when the time to drain was over");
         }
     }
 }

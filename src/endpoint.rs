@@ -16,6 +16,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, request};
 use serde::Deserialize;
 use serde_json::json;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::admission::Admission;
 use crate::bodies::{Bodies, NoBody, discard};
@@ -51,6 +52,8 @@ pub struct Door {
     pub bodies: Bodies,
     /// Whether deliveries should be sent here.
     pub health: Health,
+    /// Cancelled when they should be sent elsewhere from now on; those that come are handled all the same.
+    pub leaving: CancellationToken,
     /// How long a delivery waits for its steps.
     pub delivery_budget: Duration,
     /// Whether the sender of a request that nobody takes is told.
@@ -228,8 +231,12 @@ impl Door {
         response
     }
 
+    fn is_leaving(&self) -> bool {
+        self.leaving.is_cancelled() || self.steps.is_stopping()
+    }
+
     fn readiness(&self) -> Response {
-        let readiness = self.health.readiness(self.steps.is_stopping());
+        let readiness = self.health.readiness(self.is_leaving());
         let status = if readiness.is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
         text(status, &readiness.to_string())
     }
@@ -241,7 +248,7 @@ impl Door {
         }
         self.metrics.running(self.steps.count());
         self.metrics.holding(self.bodies.held());
-        self.metrics.readiness(self.health.readiness(self.steps.is_stopping()).is_ready);
+        self.metrics.readiness(self.health.readiness(self.is_leaving()).is_ready);
         let headers = [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
         (headers, self.metrics.exposition()).into_response()
     }

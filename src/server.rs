@@ -1,18 +1,17 @@
 //! Accepts connections and serves a function on them, each within bounds, until told to stop. Not what is served.
 
 use std::convert::Infallible;
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::response::Response;
-use http::Request;
+use http::header::CONNECTION;
+use http::{HeaderValue, Request};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -33,59 +32,121 @@ const HEADERS_MAX: usize = 100;
 /// How long to rest when the machine cannot open another connection.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
 
-/// A connection that has been idle for less is not closed for another: its request may be on its way.
+/// A connection that has been idle for less is not closed: its request may be on its way.
 const IDLE_SECONDS_MIN: Duration = Duration::from_secs(1);
 /// How often an idle one is looked for while there is none.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// What the kernel keeps for tokio's listeners, which ask for 1024.
+const BACKLOG_MAX: usize = 1_024;
 
-/// Serves until `stop`, then lets open requests finish for `drain` at most.
+/// Serves until `leaving`, and for `leave` longer as before, except that every answer asks for its connection to be closed.
+/// Then nobody is let in any more, and it returns once all connections are closed: each when it has been idle for a second or
+/// its request is answered. A client cannot see that its idle connection is being closed while it writes to it, hence `leave`:
+/// those who look away, or obey `Connection: close`, are on none by then.
 pub async fn serve(
     listener: TcpListener,
     service: Router,
     connections_max: usize,
     metrics: Arc<Metrics>,
-    stop: CancellationToken,
-    drain: Duration,
+    leaving: CancellationToken,
+    leave: Duration,
 ) {
     let connections = Connections::new(within_descriptors(connections_max), metrics);
-    let graceful = GracefulShutdown::new();
-    let tasks = TaskTracker::new();
-    while let Some(accepted) = stop.run_until_cancelled(accept(&listener, &connections)).await {
-        let (stream, slot, seat) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                tracing::warn!("a connection could not be accepted: {error}");
-                tokio::time::sleep(ACCEPT_REST).await;
-                continue;
-            }
-        };
+    let server = Server { service, connections, leaving: leaving.clone(), tasks: TaskTracker::new() };
+    let left = async {
+        leaving.cancelled().await;
+        tokio::time::sleep(leave).await;
+    };
+    tokio::pin!(left);
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut left => break,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => server.take(stream).await,
+                Err(error) => {
+                    tracing::warn!("a connection could not be accepted: {error}");
+                    tokio::time::sleep(ACCEPT_REST).await;
+                }
+            },
+        }
+    }
+    for stream in backlog(listener) {
+        server.take(stream).await;
+    }
+    server.close().await;
+}
+
+/// Closes the listener, and returns whom the kernel had let in already: they would be broken off.
+fn backlog(listener: TcpListener) -> Vec<TcpStream> {
+    let Ok(listener) = listener.into_std() else { return Vec::new() };
+    let accepted = std::iter::from_fn(|| listener.accept().ok()).take(BACKLOG_MAX);
+    let accepted = accepted.filter_map(|(stream, _)| {
+        stream.set_nonblocking(true).ok()?;
+        TcpStream::from_std(stream).ok()
+    });
+    accepted.collect()
+}
+
+/// What every connection shares.
+struct Server {
+    service: Router,
+    connections: Connections,
+    leaving: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Server {
+    /// Serves a connection, as soon as there is a slot for it.
+    async fn take(&self, stream: TcpStream) {
+        // Whoever is gone already is noticed when it is read from.
+        let _ = stream.set_nodelay(true);
+        let slot = self.connections.slot().await;
+        let seat = Arc::new(Seat::new(&self.connections.idle));
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEADERS_SECONDS_MAX)
             .max_buf_size(HEADER_BYTES_MAX)
             .max_headers(HEADERS_MAX)
-            .serve_connection(TokioIo::new(stream), counted(&service, &seat));
-        let connection = graceful.watch(connection);
-        tasks.spawn(async move {
+            .serve_connection(TokioIo::new(stream), self.counted(&seat));
+        self.tasks.spawn(async move {
             // A client that breaks off, or sends what is no HTTP, hurts only itself; so does one that is idle too long.
             let _ = seat.token().run_until_cancelled(connection).await;
             drop(slot);
         });
     }
-    drop(listener);
-    if tokio::time::timeout(drain, graceful.shutdown()).await.is_err() {
-        tracing::warn!("connections were still open when the time to drain was over");
-    }
-}
 
-async fn accept(
-    listener: &TcpListener,
-    connections: &Connections,
-) -> io::Result<(TcpStream, OwnedSemaphorePermit, Arc<Seat>)> {
-    let (stream, _) = listener.accept().await?;
-    stream.set_nodelay(true)?;
-    let slot = connections.slot().await;
-    Ok((stream, slot, Arc::new(Seat::new(&connections.idle))))
+    /// Hands requests on, and notes that their connection is not idle meanwhile.
+    fn counted(
+        &self,
+        seat: &Arc<Seat>,
+    ) -> impl Service<Request<Incoming>, Response = Response, Error = Infallible, Future: Send + 'static> + use<>
+    {
+        let (service, seat) = (TowerToHyperService::new(self.service.clone()), Arc::clone(seat));
+        let leaving = self.leaving.clone();
+        service_fn(move |request| {
+            let (service, seat, leaving) = (service.clone(), Arc::clone(&seat), leaving.clone());
+            async move {
+                seat.begin_request();
+                let mut response = service.call(request).await?;
+                if leaving.is_cancelled() {
+                    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
+                seat.end_request();
+                Ok(response)
+            }
+        })
+    }
+
+    /// Returns once all connections are closed.
+    async fn close(&self) {
+        self.tasks.close();
+        while !self.tasks.is_empty() {
+            while self.connections.idle.close_oldest(IDLE_SECONDS_MIN) {}
+            // If some are left, they are looked at again.
+            let _ = tokio::time::timeout(LOOK_AGAIN, self.tasks.wait()).await;
+        }
+    }
 }
 
 /// How many connections there may be, and which of them are idle.
@@ -115,24 +176,6 @@ impl Connections {
             }
         }
     }
-}
-
-/// Hands requests on, and notes that their connection is not idle meanwhile.
-fn counted(
-    service: &Router,
-    seat: &Arc<Seat>,
-) -> impl Service<Request<Incoming>, Response = Response, Error = Infallible, Future: Send + 'static> + use<>
-{
-    let (service, seat) = (TowerToHyperService::new(service.clone()), Arc::clone(seat));
-    service_fn(move |request| {
-        let (service, seat) = (service.clone(), Arc::clone(&seat));
-        async move {
-            seat.begin_request();
-            let response = service.call(request).await;
-            seat.end_request();
-            response
-        }
-    })
 }
 
 /// Half of the file descriptors are for those whom we ask.

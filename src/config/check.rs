@@ -11,6 +11,7 @@ pub(super) fn check(config: &Config) -> Result<(), String> {
     within("endpoint.body_bytes_max", endpoint.body_bytes_max, 1..=BODY_BYTES_MAX)?;
     within("endpoint.delivery_budget_seconds", endpoint.delivery_budget_seconds, 1..=29)?;
     within("endpoint.drain_seconds", endpoint.drain_seconds, 0..=3_600)?;
+    within("endpoint.leave_seconds", endpoint.leave_seconds, 0..=endpoint.drain_seconds)?;
     within(
         "endpoint.bodies_bytes_max",
         endpoint.bodies_bytes_max,

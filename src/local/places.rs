@@ -130,7 +130,7 @@ impl Places {
     /// What a processor needs to know of this cloud, as `gridwich.toml` says it.
     pub(super) fn processor_config(&self) -> String {
         let mut text = format!(
-            "[endpoint]\nlisten = \"127.0.0.1:{}\"\n\n[topic]\nendpoint = \"{}\"\nkey = \"{}\"\n\n\
+            "[endpoint]\nlisten = \"127.0.0.1:{}\"\nleave_seconds = 0\n\n[topic]\nendpoint = \"{}\"\nkey = \"{}\"\n\n\
              [telemetry]\nformat = \"human\"\n\n[tls]\nca_file = {:?}\n",
             self.ports.processor,
             self.topic_endpoint(RESPONSES),

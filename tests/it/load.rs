@@ -85,7 +85,7 @@ impl Target {
         target
     }
 
-    async fn is_ready(&self) -> bool {
+    pub async fn is_ready(&self) -> bool {
         let Ok(mut courier) = Courier::connect(&self.address).await else { return false };
         let asked = courier.ask(b"GET /readyz HTTP/1.1\r\nhost: test\r\n\r\n").await;
         asked.is_ok_and(|status| status == 200)
@@ -98,6 +98,21 @@ impl Target {
     /// A connection that has said nothing yet.
     pub async fn connect(&self) -> TcpStream {
         tokio::time::timeout(PATIENCE, TcpStream::connect(&self.address)).await.unwrap().unwrap()
+    }
+
+    /// Tells it to stop, as platforms do.
+    pub fn stop(&self) {
+        self.process.signal("TERM");
+    }
+
+    /// Whether it lets anybody in.
+    pub async fn accepts(&self) -> bool {
+        Courier::connect(&self.address).await.is_ok()
+    }
+
+    /// Waits for its end, and returns its exit code.
+    pub async fn ended(&mut self) -> Option<i32> {
+        self.process.ended().await
     }
 
     /// The most memory it has ever had, in bytes.

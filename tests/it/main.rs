@@ -21,6 +21,7 @@ mod health;
 mod identities;
 mod keys;
 mod kills;
+mod leaving;
 mod load;
 mod locators;
 mod lost;

@@ -153,7 +153,7 @@ impl Saboteur {
             Bug::DrawsIds => event["id"] = self.draw().into(),
             Bug::DrawsOutcomeIds if is_outcome => event["id"] = self.draw().into(),
             Bug::FailsAfterSuccess if is_outcome && is_repeat => {
-                event["eventType"] = "response.failure".into()
+                event["eventType"] = "response.failure".into();
             }
             Bug::FailsUntruly if is_outcome => event["eventType"] = "response.failure".into(),
             Bug::DropsContext => {

@@ -1,7 +1,8 @@
-//! What stands between Event Grid and the replicas, as on any platform: a delivery goes to one that accepts the connection. A
-//! connection that breaks afterwards is a delivery that failed, for Event Grid to repeat. Carries, times and counts.
+//! What stands between Event Grid and the replicas, as on any platform: a delivery goes to one that was ready when it was last
+//! asked, and accepts the connection. A connection that breaks afterwards is a delivery that failed, for Event Grid to repeat.
+//! Carries, times and counts.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,10 @@ use super::mix::marked;
 
 /// Where Event Grid believes the processor to be.
 pub const PROCESSOR: &str = "http://processor.local/api/EventGrid";
+
+/// How often replicas are asked whether they are ready, and how long they may take to say so. Platforms take a second or more:
+/// what is less than `endpoint.leave_seconds` makes no difference.
+const ASK_AGAIN: Duration = Duration::from_millis(250);
 
 /// What became of deliveries.
 #[derive(Clone, Debug, Default)]
@@ -35,10 +40,18 @@ pub struct Deliveries {
     pub took: Vec<Duration>,
 }
 
+impl Deliveries {
+    /// Those that come again.
+    pub fn not_settled(&self) -> u64 {
+        self.come_again + self.otherwise + self.refused + self.broken
+    }
+}
+
 /// Replicas on loopback ports, one delivery to each in turn.
 pub struct Balancer {
     client: reqwest::Client,
     ports: Vec<u16>,
+    ready: Vec<AtomicBool>,
     next: AtomicUsize,
     seen: Mutex<Deliveries>,
     ledger: Arc<Ledger>,
@@ -55,7 +68,29 @@ struct Delivered<'a> {
 impl Balancer {
     pub fn new(ports: Vec<u16>, ledger: Arc<Ledger>, journal: Arc<Journal>) -> Self {
         let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        Self { client, ports, next: AtomicUsize::new(0), seen: Mutex::default(), ledger, journal }
+        let ready = ports.iter().map(|_| AtomicBool::new(false)).collect();
+        Self { client, ports, ready, next: AtomicUsize::new(0), seen: Mutex::default(), ledger, journal }
+    }
+
+    /// Asks all replicas whether they are ready, again and again.
+    pub async fn look(&self) {
+        let client = reqwest::Client::builder().timeout(ASK_AGAIN).pool_max_idle_per_host(0).build().unwrap();
+        loop {
+            for (port, ready) in self.ports.iter().zip(&self.ready) {
+                let answer = client.get(format!("http://127.0.0.1:{port}/readyz")).send().await;
+                let is_ready = answer.is_ok_and(|answer| answer.status().is_success());
+                ready.store(is_ready, Ordering::Relaxed);
+            }
+            tokio::time::sleep(ASK_AGAIN).await;
+        }
+    }
+
+    /// All replicas in turn, those that are not ready last: for when none is.
+    fn turn(&self) -> Vec<usize> {
+        let first = self.next.fetch_add(1, Ordering::Relaxed);
+        let mut turn = (first..first + self.ports.len()).map(|at| at % self.ports.len()).collect::<Vec<_>>();
+        turn.sort_by_key(|replica| !self.ready[*replica].load(Ordering::Relaxed));
+        turn
     }
 
     pub fn seen(&self) -> Deliveries {
@@ -64,16 +99,16 @@ impl Balancer {
 
     /// The first replica's answer that accepts, and which it was.
     async fn carry(&self, request: &Request<Bytes>) -> (usize, Result<reqwest::Response, reqwest::Error>) {
-        let first = self.next.fetch_add(1, Ordering::Relaxed);
+        let turn = self.turn();
         let mut tried = 0;
         loop {
-            let replica = (first + tried) % self.ports.len();
+            let replica = turn[tried];
             let path = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
             let url = format!("http://127.0.0.1:{}{path}", self.ports[replica]);
             let sent = self.client.request(request.method().clone(), url);
             let sent = sent.headers(request.headers().clone()).body(request.body().clone()).send().await;
             tried += 1;
-            if tried < self.ports.len() && sent.as_ref().is_err_and(reqwest::Error::is_connect) {
+            if tried < turn.len() && sent.as_ref().is_err_and(reqwest::Error::is_connect) {
                 continue;
             }
             return (replica, sent);

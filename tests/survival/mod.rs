@@ -53,6 +53,7 @@ const STORIES_MAX: usize = 5;
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub seed: u64,
+    /// Requests, and as many more as it takes to be under load until the last restart is over.
     pub operations: usize,
     /// Operations under way at once.
     pub in_flight: usize,
@@ -100,10 +101,17 @@ pub async fn run(plan: Plan) -> Report {
     live.refuse(plan.refuse_percent, plan.seed);
     let stop = CancellationToken::new();
     let watching = watch(&live, Arc::clone(&ledger), stop.clone());
+    let (looking, looked) = (Arc::clone(&balancer), stop.clone());
+    tokio::spawn(async move { looked.run_until_cancelled(looking.look()).await });
     let dice = Ids::seeded(plan.seed);
     let run = Run { plan, live, ledger, balancer, effects, journal, dice };
     let began = Instant::now();
-    let ((), disturbed, ()) = tokio::join!(run.load(), run.disturb(&mut replicas), run.outage());
+    let over = CancellationToken::new();
+    let disturb = async {
+        let _over = over.clone().drop_guard();
+        run.disturb(&mut replicas).await
+    };
+    let ((), disturbed, ()) = tokio::join!(run.load(&over), disturb, run.outage());
     let is_settled = run.settled().await;
     let took = began.elapsed();
     stop.cancel();
@@ -164,16 +172,18 @@ struct Run {
 }
 
 impl Run {
-    /// Publishes all requests, as many at once as there is room for, and waits for their outcomes.
-    async fn load(&self) {
+    /// Publishes all requests, as many at once as there is room for, and waits for their outcomes. Goes on until `over`.
+    async fn load(&self, over: &CancellationToken) {
         let client = reqwest::Client::new();
+        let is_enough = |asked| asked >= self.plan.operations && over.is_cancelled();
         let mut asked = 0;
-        while asked < self.plan.operations {
+        while !is_enough(asked) {
             let room = tokio::time::timeout(QUIET_MAX, self.ledger.room.acquire()).await;
             let Ok(Ok(room)) = room else { return };
             room.forget();
             let mut requests = vec![self.ask()];
-            while requests.len() < PUBLISHED_AT_ONCE.min(self.plan.operations - asked)
+            while requests.len() < PUBLISHED_AT_ONCE
+                && !is_enough(asked + requests.len())
                 && let Ok(room) = self.ledger.room.try_acquire()
             {
                 room.forget();
@@ -185,7 +195,7 @@ impl Run {
             let answer = post.body(Value::Array(requests).to_string()).send().await.unwrap();
             assert!(answer.status().is_success(), "the request topic answered {}", answer.status());
         }
-        self.closed(self.plan.operations).await;
+        self.closed(asked).await;
     }
 
     fn ask(&self) -> Value {
