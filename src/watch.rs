@@ -2,6 +2,7 @@
 //! told by the handler that the report would have had. Decides nothing about what an end means.
 
 use std::collections::{BTreeMap, HashSet};
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -83,7 +84,13 @@ impl Watch {
         let Some(storage) = self.world.participants.storage.as_deref() else { return };
         let deadline = Instant::now() + ROUND_SECONDS_MAX;
         let accounts = storage.accounts();
-        join_all(accounts.iter().map(|account| self.look_in(account, storage, deadline))).await;
+        let looks = accounts.iter().map(|account| async move {
+            // What was wrong is in the log, by the hook that every panic meets.
+            if AssertUnwindSafe(self.look_in(account, storage, deadline)).catch_unwind().await.is_err() {
+                tracing::error!(account, "the look after what is pending panicked");
+            }
+        });
+        join_all(looks).await;
     }
 
     async fn look_in(&self, account: &str, storage: &dyn Storage, deadline: Instant) {
@@ -94,10 +101,14 @@ impl Watch {
         };
         let round = &Round { account, storage, deadline, ill: Mutex::default() };
         let looks = futures_util::stream::iter(due);
-        let look = |entry| async move {
+        let look = |entry: PendingEntry| async move {
             // What is not looked at in time keeps its turn, and comes first in the next round.
-            if Instant::now() < deadline {
-                self.look_at(round, entry).await;
+            if Instant::now() >= deadline {
+                return;
+            }
+            let operation = entry.operation;
+            if AssertUnwindSafe(self.look_at(round, entry)).catch_unwind().await.is_err() {
+                tracing::error!(operation.id = %operation, "the look at pending work panicked");
             }
         };
         looks.for_each_concurrent(LOOKS_AT_ONCE, look).await;
