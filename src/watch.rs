@@ -12,7 +12,7 @@ use gridwich_handlers::base::{Dispatcher, World};
 use gridwich_handlers::event::Event;
 use gridwich_handlers::operation_id::OperationId;
 use gridwich_handlers::participants::{
-    JobStands, ParticipantError, Pending, PendingEntry, PendingJob, Storage,
+    JobStands, ParticipantError, Pending, PendingEntry, PendingJob, Sign, Storage,
 };
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -188,17 +188,25 @@ impl Watch {
         operation: OperationId,
         job: PendingJob,
     ) -> Result<Found, ParticipantError> {
-        let seems_over_for = || round.within(round.storage.seems_over_for(round.account, operation));
+        let seems_over_for =
+            |sign| round.within(round.storage.seems_over_for(round.account, operation, sign));
         match round.within(self.world.participants.encoders.look_after(&job)).await {
-            Ok(JobStands::UnderWay) => Ok(Found::NotYet(None)),
+            Ok(JobStands::UnderWay) => {
+                // It goes on: what it was taken for before must not count when that is seen again.
+                join_all([Sign::Gone, Sign::Ended].map(|sign| round.withdraw(operation, sign))).await;
+                Ok(Found::NotYet(None))
+            }
             Ok(JobStands::Over { seconds_ago, report }) => {
+                round.withdraw(operation, Sign::Gone).await;
                 let over_for = match seconds_ago {
                     Some(seconds) => seconds,
-                    None => seems_over_for().await?,
+                    None => seems_over_for(Sign::Ended).await?,
                 };
                 Ok(reported_within(over_for, || events::reported(operation, report)))
             }
-            Err(ParticipantError::NotFound(..)) if seems_over_for().await? >= GONE_AFTER_SECONDS => {
+            Err(ParticipantError::NotFound(..))
+                if seems_over_for(Sign::Gone).await? >= GONE_AFTER_SECONDS =>
+            {
                 Ok(Found::Over(events::job_lost(operation, job)))
             }
             Err(ParticipantError::NotFound(..)) => Ok(Found::NotYet(None)),
@@ -249,6 +257,13 @@ impl Round<'_> {
         let patience = self.deadline.min(Instant::now() + LOOK_SECONDS_MAX);
         let late = |_| Err(ParticipantError::Unavailable("whoever was asked".to_owned(), None));
         tokio::time::timeout_at(patience, look).await.unwrap_or_else(late)
+    }
+
+    /// Where it fails, the next look tries again.
+    async fn withdraw(&self, operation: OperationId, sign: Sign) {
+        if let Err(error) = self.within(self.storage.withdraw(self.account, operation, sign)).await {
+            tracing::warn!(operation.id = %operation, "what seemed over and is not still seems so: {error}");
+        }
     }
 }
 
