@@ -249,9 +249,22 @@ fn sighted(result: &Result<(), PostError>) -> Result<(), String> {
 #[async_trait]
 impl Topic for WatchedTopic {
     async fn post(&self, events: Bytes) -> Result<(), PostError> {
+        let mut sight = Sight { health: &self.health, seen: Err("no answer in time".to_owned()) };
         let result = self.topic.post(events).await;
-        self.health.published(sighted(&result));
+        sight.seen = sighted(&result);
         result
+    }
+}
+
+/// Notes what became of a publication also when nobody waits for that any more.
+struct Sight<'a> {
+    health: &'a Health,
+    seen: Result<(), String>,
+}
+
+impl Drop for Sight<'_> {
+    fn drop(&mut self) {
+        self.health.published(std::mem::replace(&mut self.seen, Ok(())));
     }
 }
 
