@@ -172,45 +172,13 @@ impl Watch {
                 if lock(&round.ill).contains(&place) {
                     return Ok(Found::NotYet(None));
                 }
-                let found = self.find_job(round, operation, job).await;
-                if found.as_ref().is_err_and(ParticipantError::is_passing) {
+                let stands = round.within(self.world.participants.encoders.look_after(&job)).await;
+                if stands.as_ref().is_err_and(ParticipantError::is_passing) {
                     // The others that are there would only wait, too, and keep those elsewhere waiting.
                     lock(&round.ill).insert(place);
                 }
-                found
+                round.judge(operation, job, stands).await
             }
-        }
-    }
-
-    async fn find_job(
-        &self,
-        round: &Round<'_>,
-        operation: OperationId,
-        job: PendingJob,
-    ) -> Result<Found, ParticipantError> {
-        let seems_over_for =
-            |sign| round.within(round.storage.seems_over_for(round.account, operation, sign));
-        match round.within(self.world.participants.encoders.look_after(&job)).await {
-            Ok(JobStands::UnderWay) => {
-                // It goes on: what it was taken for before must not count when that is seen again.
-                join_all([Sign::Gone, Sign::Ended].map(|sign| round.withdraw(operation, sign))).await;
-                Ok(Found::NotYet(None))
-            }
-            Ok(JobStands::Over { seconds_ago, report }) => {
-                round.withdraw(operation, Sign::Gone).await;
-                let over_for = match seconds_ago {
-                    Some(seconds) => seconds,
-                    None => seems_over_for(Sign::Ended).await?,
-                };
-                Ok(reported_within(over_for, || events::reported(operation, report)))
-            }
-            Err(ParticipantError::NotFound(..))
-                if seems_over_for(Sign::Gone).await? >= GONE_AFTER_SECONDS =>
-            {
-                Ok(Found::Over(events::job_lost(operation, job)))
-            }
-            Err(ParticipantError::NotFound(..)) => Ok(Found::NotYet(None)),
-            Err(error) => Err(error),
         }
     }
 
@@ -257,6 +225,38 @@ impl Round<'_> {
         let patience = self.deadline.min(Instant::now() + LOOK_SECONDS_MAX);
         let late = |_| Err(ParticipantError::Unavailable("whoever was asked".to_owned(), None));
         tokio::time::timeout_at(patience, look).await.unwrap_or_else(late)
+    }
+
+    /// What it means how a job stands. That this cannot be found out is no fault of its encoder.
+    async fn judge(
+        &self,
+        operation: OperationId,
+        job: PendingJob,
+        stands: Result<JobStands, ParticipantError>,
+    ) -> Result<Found, ParticipantError> {
+        let seems_over_for = |sign| self.within(self.storage.seems_over_for(self.account, operation, sign));
+        match stands {
+            Ok(JobStands::UnderWay) => {
+                // It goes on: what it was taken for before must not count when that is seen again.
+                join_all([Sign::Gone, Sign::Ended].map(|sign| self.withdraw(operation, sign))).await;
+                Ok(Found::NotYet(None))
+            }
+            Ok(JobStands::Over { seconds_ago, report }) => {
+                self.withdraw(operation, Sign::Gone).await;
+                let over_for = match seconds_ago {
+                    Some(seconds) => seconds,
+                    None => seems_over_for(Sign::Ended).await?,
+                };
+                Ok(reported_within(over_for, || events::reported(operation, report)))
+            }
+            Err(ParticipantError::NotFound(..))
+                if seems_over_for(Sign::Gone).await? >= GONE_AFTER_SECONDS =>
+            {
+                Ok(Found::Over(events::job_lost(operation, job)))
+            }
+            Err(ParticipantError::NotFound(..)) => Ok(Found::NotYet(None)),
+            Err(error) => Err(error),
+        }
     }
 
     /// Where it fails, the next look tries again.
