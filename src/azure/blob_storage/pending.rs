@@ -73,7 +73,7 @@ impl BlobStorage {
         }
     }
 
-    /// What is not there, or not of ours, is nothing.
+    /// What cannot be read is nothing, as what is not there; but somebody has to look at it.
     pub(super) async fn read_pending(
         &self,
         account: &str,
@@ -84,7 +84,11 @@ impl BlobStorage {
             Err(error) if error.http_status() == Some(StatusCode::NotFound) => return Ok(None),
             content => content.map_err(failed)?.body.collect().await.map_err(failed)?,
         };
-        Ok(serde_json::from_slice(&content).ok())
+        let read = serde_json::from_slice(&content);
+        if read.is_err() {
+            tracing::warn!(account, operation.id = %operation, "what is pending cannot be read: nobody looks after it");
+        }
+        Ok(read.ok())
     }
 
     pub(super) async fn delete_pending(
