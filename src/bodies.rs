@@ -36,6 +36,12 @@ pub enum NoBody {
 /// One part in so many of the room is for bodies that need no more than that, so that a few large ones keep nobody else out.
 const SMALL_SHARE: usize = 8;
 
+/// How much room there has to be so that a body of `body_bytes_max` has some: beside the part that is for small ones only.
+#[must_use]
+pub const fn room_min(body_bytes_max: usize) -> usize {
+    body_bytes_max.saturating_mul(SMALL_SHARE).div_ceil(SMALL_SHARE - 1)
+}
+
 /// The memory there is for bodies. It is taken as they arrive, so that who declares much and sends little takes little; and
 /// it is given back when the last part of a body is let go: by the delivery, or by the last step that works on it.
 pub struct Bodies {
@@ -177,6 +183,19 @@ mod tests {
         assert_eq!(bodies.held(), 0);
         assert_eq!(bodies.read(chunked(&[60_000, 60_000])).await, Err(NoBody::TooLarge(100_000)));
         assert_eq!(bodies.read(Body::empty()).await, Ok(Bytes::new()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_least_room_there_may_be_takes_the_largest_body_and_a_little_less_does_not() {
+        for bytes in [1, 7, 8, 20_000, 99_999, 1_536_000] {
+            let largest = || Body::from(vec![b'x'; bytes]);
+            let read = Bodies::new(bytes, room_min(bytes)).read(largest()).await;
+            assert_eq!(read.map(|body| body.len()), Ok(bytes));
+            if bytes > BYTES_AT_FIRST {
+                let read = Bodies::new(bytes, room_min(bytes) - SMALL_SHARE).read(largest()).await;
+                assert_eq!(read, Err(NoBody::NoRoom), "{bytes}");
+            }
+        }
     }
 
     #[tokio::test(start_paused = true)]

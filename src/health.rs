@@ -20,6 +20,9 @@ const FAILED_LOOKS_MIN: u32 = 3;
 /// and only after so long: what passes by itself must not take a whole fleet out of service.
 const FAILED_SECONDS_MIN: Duration = Duration::from_secs(30);
 
+/// A reason that is another each time is logged so seldom.
+const SAID_AGAIN_SECONDS_MIN: Duration = Duration::from_secs(60);
+
 /// What is said until everything essential has been seen well once.
 const STARTING: &str = "starting";
 
@@ -68,6 +71,8 @@ struct Record {
     was_well: bool,
     /// Since when looks have failed, and how many.
     failing: Option<(Instant, u32)>,
+    /// How bad it was and why, as it was last logged, and when.
+    said: Option<(Condition, String, Instant)>,
 }
 
 /// How one is, from the worst to the best.
@@ -106,6 +111,24 @@ impl Record {
                 if is_sustained { Condition::Down } else { Condition::Failing }
             }
         }
+    }
+
+    /// Notes a failed look, and says whether that is worth a line in the log: at first, when it gets worse, and when the
+    /// reason is another.
+    fn failed(&mut self, reason: &str) -> bool {
+        let (since, looks) = self.failing.unwrap_or((Instant::now(), 0));
+        self.failing = Some((since, looks.saturating_add(1)));
+        let condition = self.condition();
+        let is_news = match &self.said {
+            None => true,
+            // An outage lasts from some moment on, not from a look on.
+            Some((before, _, _)) if *before != condition => true,
+            Some((_, said, at)) => said != reason && at.elapsed() >= SAID_AGAIN_SECONDS_MIN,
+        };
+        if is_news {
+            self.said = Some((condition, reason.to_owned(), Instant::now()));
+        }
+        is_news
     }
 }
 
@@ -185,11 +208,9 @@ impl Health {
         let Some((part, name, record)) = state.members.get_mut(number) else { return };
         let before = record.condition();
         match look {
-            Ok(()) => *record = Record { was_well: true, failing: None },
+            Ok(()) => *record = Record { was_well: true, ..Record::default() },
             Err(reason) => {
-                let (since, looks) = record.failing.unwrap_or((Instant::now(), 0));
-                record.failing = Some((since, looks.saturating_add(1)));
-                if record.condition() != before {
+                if record.failed(&reason) {
                     tracing::warn!("{part} {name} is {}: {reason}", record.condition().word(*part));
                 }
             }
@@ -249,9 +270,22 @@ fn sighted(result: &Result<(), PostError>) -> Result<(), String> {
 #[async_trait]
 impl Topic for WatchedTopic {
     async fn post(&self, events: Bytes) -> Result<(), PostError> {
+        let mut sight = Sight { health: &self.health, seen: Err("no answer in time".to_owned()) };
         let result = self.topic.post(events).await;
-        self.health.published(sighted(&result));
+        sight.seen = sighted(&result);
         result
+    }
+}
+
+/// Notes what became of a publication also when nobody waits for that any more.
+struct Sight<'a> {
+    health: &'a Health,
+    seen: Result<(), String>,
+}
+
+impl Drop for Sight<'_> {
+    fn drop(&mut self) {
+        self.health.published(std::mem::replace(&mut self.seen, Ok(())));
     }
 }
 
@@ -263,5 +297,38 @@ impl Look for WatchedTopic {
             Some(published) => published,
             None => sighted(&self.topic.post(Bytes::from_static(b"[]")).await),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_never_was_well_is_logged_at_first_and_when_the_reason_is_another_but_not_all_the_time() {
+        let mut record = Record::default();
+        assert!(record.failed("no such host"));
+        for second in 0..600 {
+            assert!(!record.failed("no such host"), "{second}");
+            tokio::time::advance(Duration::from_secs(1)).await;
+        }
+        assert!(record.failed("it answered 401"));
+        let mut lines = 0;
+        for second in 0..600 {
+            tokio::time::advance(Duration::from_secs(1)).await;
+            lines += u32::from(record.failed(&format!("request {second} was refused")));
+        }
+        assert_eq!((lines, record.condition()), (10, Condition::Unknown));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_outage_is_logged_when_it_begins_and_when_it_lasts() {
+        let mut record = Record { was_well: true, ..Record::default() };
+        let mut said = Vec::new();
+        for _ in 0..6 {
+            said.push(record.failed("no such host"));
+            tokio::time::advance(Duration::from_secs(10)).await;
+        }
+        assert_eq!(said, [true, false, false, true, false, false]);
     }
 }

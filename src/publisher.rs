@@ -1,11 +1,13 @@
 //! Gives answers to the topic: as many as wait in one POST, never waiting for more. How a POST is made is the topic's, how
 //! POSTs are filled and tried again is `posts`'.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use gridwich_handlers::base::{Draft, PublishError, Publisher};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -24,6 +26,8 @@ mod posts;
 const QUEUE_EVENTS_MAX: usize = 8_192;
 /// `dataVersion` of everything we publish, as the original's.
 const DATA_VERSION: &str = "1.0";
+/// What panics again and again must not keep the processor busy.
+const ANEW_AFTER: Duration = Duration::from_secs(1);
 
 /// Why a POST was not accepted.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -85,8 +89,25 @@ impl TopicPublisher {
     #[must_use]
     pub fn start(topic: Arc<dyn Topic>, posts_max: usize, budget: Duration, metrics: Arc<Metrics>) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE_EVENTS_MAX);
-        tokio::spawn(Posts::new(topic, posts_max, Arc::clone(&metrics)).run(waiting));
+        tokio::spawn(keep_publishing(topic, posts_max, Arc::clone(&metrics), waiting));
         Self { queue, budget, metrics }
+    }
+}
+
+/// Ends only with the queue: a panic costs those whose answers were under way a repetition, and nobody else anything.
+async fn keep_publishing(
+    topic: Arc<dyn Topic>,
+    posts_max: usize,
+    metrics: Arc<Metrics>,
+    mut waiting: mpsc::Receiver<Waiting>,
+) {
+    loop {
+        let posts = Posts::new(Arc::clone(&topic), posts_max, Arc::clone(&metrics));
+        if AssertUnwindSafe(posts.run(&mut waiting)).catch_unwind().await.is_ok() {
+            return;
+        }
+        tracing::error!("publishing panicked, and begins anew");
+        tokio::time::sleep(ANEW_AFTER).await;
     }
 }
 

@@ -2,6 +2,7 @@
 //! told by the handler that the report would have had. Decides nothing about what an end means.
 
 use std::collections::{BTreeMap, HashSet};
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use gridwich_handlers::base::{Dispatcher, World};
 use gridwich_handlers::event::Event;
 use gridwich_handlers::operation_id::OperationId;
 use gridwich_handlers::participants::{
-    JobStands, ParticipantError, Pending, PendingEntry, PendingJob, Storage,
+    JobStands, ParticipantError, Pending, PendingEntry, PendingJob, Sign, Storage,
 };
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -83,7 +84,13 @@ impl Watch {
         let Some(storage) = self.world.participants.storage.as_deref() else { return };
         let deadline = Instant::now() + ROUND_SECONDS_MAX;
         let accounts = storage.accounts();
-        join_all(accounts.iter().map(|account| self.look_in(account, storage, deadline))).await;
+        let looks = accounts.iter().map(|account| async move {
+            // What was wrong is in the log, by the hook that every panic meets.
+            if AssertUnwindSafe(self.look_in(account, storage, deadline)).catch_unwind().await.is_err() {
+                tracing::error!(account, "the look after what is pending panicked");
+            }
+        });
+        join_all(looks).await;
     }
 
     async fn look_in(&self, account: &str, storage: &dyn Storage, deadline: Instant) {
@@ -94,10 +101,14 @@ impl Watch {
         };
         let round = &Round { account, storage, deadline, ill: Mutex::default() };
         let looks = futures_util::stream::iter(due);
-        let look = |entry| async move {
+        let look = |entry: PendingEntry| async move {
             // What is not looked at in time keeps its turn, and comes first in the next round.
-            if Instant::now() < deadline {
-                self.look_at(round, entry).await;
+            if Instant::now() >= deadline {
+                return;
+            }
+            let operation = entry.operation;
+            if AssertUnwindSafe(self.look_at(round, entry)).catch_unwind().await.is_err() {
+                tracing::error!(operation.id = %operation, "the look at pending work panicked");
             }
         };
         looks.for_each_concurrent(LOOKS_AT_ONCE, look).await;
@@ -161,37 +172,13 @@ impl Watch {
                 if lock(&round.ill).contains(&place) {
                     return Ok(Found::NotYet(None));
                 }
-                let found = self.find_job(round, operation, job).await;
-                if found.as_ref().is_err_and(ParticipantError::is_passing) {
+                let stands = round.within(self.world.participants.encoders.look_after(&job)).await;
+                if stands.as_ref().is_err_and(ParticipantError::is_passing) {
                     // The others that are there would only wait, too, and keep those elsewhere waiting.
                     lock(&round.ill).insert(place);
                 }
-                found
+                round.judge(operation, job, stands).await
             }
-        }
-    }
-
-    async fn find_job(
-        &self,
-        round: &Round<'_>,
-        operation: OperationId,
-        job: PendingJob,
-    ) -> Result<Found, ParticipantError> {
-        let seems_over_for = || round.within(round.storage.seems_over_for(round.account, operation));
-        match round.within(self.world.participants.encoders.look_after(&job)).await {
-            Ok(JobStands::UnderWay) => Ok(Found::NotYet(None)),
-            Ok(JobStands::Over { seconds_ago, report }) => {
-                let over_for = match seconds_ago {
-                    Some(seconds) => seconds,
-                    None => seems_over_for().await?,
-                };
-                Ok(reported_within(over_for, || events::reported(operation, report)))
-            }
-            Err(ParticipantError::NotFound(..)) if seems_over_for().await? >= GONE_AFTER_SECONDS => {
-                Ok(Found::Over(events::job_lost(operation, job)))
-            }
-            Err(ParticipantError::NotFound(..)) => Ok(Found::NotYet(None)),
-            Err(error) => Err(error),
         }
     }
 
@@ -238,6 +225,45 @@ impl Round<'_> {
         let patience = self.deadline.min(Instant::now() + LOOK_SECONDS_MAX);
         let late = |_| Err(ParticipantError::Unavailable("whoever was asked".to_owned(), None));
         tokio::time::timeout_at(patience, look).await.unwrap_or_else(late)
+    }
+
+    /// What it means how a job stands. That this cannot be found out is no fault of its encoder.
+    async fn judge(
+        &self,
+        operation: OperationId,
+        job: PendingJob,
+        stands: Result<JobStands, ParticipantError>,
+    ) -> Result<Found, ParticipantError> {
+        let seems_over_for = |sign| self.within(self.storage.seems_over_for(self.account, operation, sign));
+        match stands {
+            Ok(JobStands::UnderWay) => {
+                // It goes on: what it was taken for before must not count when that is seen again.
+                join_all([Sign::Gone, Sign::Ended].map(|sign| self.withdraw(operation, sign))).await;
+                Ok(Found::NotYet(None))
+            }
+            Ok(JobStands::Over { seconds_ago, report }) => {
+                self.withdraw(operation, Sign::Gone).await;
+                let over_for = match seconds_ago {
+                    Some(seconds) => seconds,
+                    None => seems_over_for(Sign::Ended).await?,
+                };
+                Ok(reported_within(over_for, || events::reported(operation, report)))
+            }
+            Err(ParticipantError::NotFound(..))
+                if seems_over_for(Sign::Gone).await? >= GONE_AFTER_SECONDS =>
+            {
+                Ok(Found::Over(events::job_lost(operation, job)))
+            }
+            Err(ParticipantError::NotFound(..)) => Ok(Found::NotYet(None)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Where it fails, the next look tries again.
+    async fn withdraw(&self, operation: OperationId, sign: Sign) {
+        if let Err(error) = self.within(self.storage.withdraw(self.account, operation, sign)).await {
+            tracing::warn!(operation.id = %operation, "what seemed over and is not still seems so: {error}");
+        }
     }
 }
 

@@ -17,7 +17,8 @@ pub use publication::{LocatorRequest, Publication, PublicationError, Publication
 pub use secrets::Secrets;
 pub use storage::{
     Before, BlobAddress, BlobProperties, ContainerAddress, CopyEnd, CopyRequest, CopyState, EndedCopy,
-    Existence, Kept, ListedBlob, PublicAccess, RehydratePriority, Said, SignedUrl, Storage, Tier, TierChange,
+    Existence, Kept, ListedBlob, PublicAccess, RehydratePriority, Said, Sign, SignedUrl, Storage, Tier,
+    TierChange,
 };
 
 mod analyzer;

@@ -16,8 +16,8 @@ use gridwich_handlers::operation_context::{Carried, ContextReference, muted};
 use gridwich_handlers::operation_id::OperationId;
 use gridwich_handlers::participants::{
     Before, BlobAddress, BlobProperties, ContainerAddress, CopyRequest, EndedCopy, Existence, Kept,
-    ListedBlob, ParticipantError, Pending, PendingCopy, PendingPage, PublicAccess, Said, SignedUrl, Storage,
-    TierChange,
+    ListedBlob, ParticipantError, Pending, PendingCopy, PendingPage, PublicAccess, Said, Sign, SignedUrl,
+    Storage, TierChange,
 };
 
 use self::account::{Account, Authority};
@@ -267,9 +267,23 @@ impl Storage for BlobStorage {
         struck.unwrap_or_else(|_| Err(ParticipantError::Unavailable("what is pending".to_owned(), None)))
     }
 
-    async fn seems_over_for(&self, account: &str, operation: OperationId) -> Result<u64, ParticipantError> {
-        let since = self.unclear_for(account, operation).await?;
+    async fn seems_over_for(
+        &self,
+        account: &str,
+        operation: OperationId,
+        sign: Sign,
+    ) -> Result<u64, ParticipantError> {
+        let since = self.unclear_for(account, operation, sign).await?;
         Ok(u64::try_from(since.whole_seconds()).unwrap_or_default())
+    }
+
+    async fn withdraw(
+        &self,
+        account: &str,
+        operation: OperationId,
+        sign: Sign,
+    ) -> Result<(), ParticipantError> {
+        self.delete_mark(account, operation, sign).await
     }
 
     async fn create_container(

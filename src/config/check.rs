@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 
 use super::{Config, CredentialKind, DeadLettersConfig, MediaAccountConfig, MediaConfig, SecretSetting};
+use crate::bodies::room_min;
 
 /// Refuses what could not work, by key and expectation.
 pub(super) fn check(config: &Config) -> Result<(), String> {
@@ -15,7 +16,7 @@ pub(super) fn check(config: &Config) -> Result<(), String> {
     within(
         "endpoint.bodies_bytes_max",
         endpoint.bodies_bytes_max,
-        endpoint.body_bytes_max..=BODIES_BYTES_MAX,
+        room_min(endpoint.body_bytes_max)..=BODIES_BYTES_MAX,
     )?;
     within("endpoint.waiting_max", endpoint.waiting_max, 0..=COUNT_MAX)?;
     within("endpoint.steps_max", endpoint.steps_max, 1..=COUNT_MAX)?;

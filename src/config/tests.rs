@@ -54,6 +54,7 @@ fn a_bad_value_names_its_key_and_what_was_expected() {
         ("GRIDWICH__STORAGE__ACCOUNTS", "inbox", "expected a list"),
         ("GRIDWICH__ENDPOINT__STEPS_MAX", "0", "endpoint.steps_max is 0: expected 1 to"),
         ("GRIDWICH__ENDPOINT__BODY_BYTES_MAX", "0", "endpoint.body_bytes_max"),
+        ("GRIDWICH__ENDPOINT__BODIES_BYTES_MAX", "1536000", "expected 1755429 to"),
         ("GRIDWICH__ENDPOINT__DELIVERY_BUDGET_SECONDS", "30", "expected 1 to 29"),
         ("GRIDWICH__TOPIC__BUDGET_SECONDS", "26", "topic.budget_seconds is 26: expected 1 to 25"),
         ("GRIDWICH__ENDPOINT__LEAVE_SECONDS", "26", "endpoint.leave_seconds is 26: expected 0 to 25"),

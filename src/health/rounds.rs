@@ -1,8 +1,10 @@
 //! Looks at everything again and again, never all replicas at once. What the looks come to is kept by [`Health`].
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -62,8 +64,12 @@ impl Rounds {
     pub async fn look(&self, with_others: bool) {
         let due = self.members.iter().filter(|(part, ..)| with_others || part.is_essential());
         let looks = due.map(|(_, number, look)| async {
-            let looked = tokio::time::timeout(LOOK_SECONDS_MAX, look.look()).await;
-            self.health.note(*number, looked.unwrap_or_else(|_| Err("no answer in time".to_owned())));
+            let looked = AssertUnwindSafe(tokio::time::timeout(LOOK_SECONDS_MAX, look.look()));
+            let looked = match looked.catch_unwind().await {
+                Ok(in_time) => in_time.unwrap_or_else(|_| Err("no answer in time".to_owned())),
+                Err(_) => Err("the look panicked".to_owned()),
+            };
+            self.health.note(*number, looked);
         });
         join_all(looks).await;
     }

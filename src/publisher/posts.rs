@@ -2,10 +2,12 @@
 //! who waits for it, is the publisher's.
 
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use gridwich_handlers::base::PublishError;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -42,7 +44,7 @@ impl Posts {
 
     /// Takes a free slot first and then everything that waits: a lone answer leaves at once, and batches grow under load
     /// only. Ends when nobody can publish any more and nothing waits.
-    pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Waiting>) {
+    pub(super) async fn run(mut self, queue: &mut mpsc::Receiver<Waiting>) {
         let mut is_open = true;
         loop {
             let has_slot = self.under_way.len() < self.posts_max;
@@ -55,11 +57,11 @@ impl Posts {
                 }
                 () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if has_slot && due.is_some() => {
                     if let Some(first) = self.later.pop_due() {
-                        self.post(first, &mut queue);
+                        self.post(first, queue);
                     }
                 }
                 next = queue.recv(), if has_slot && is_open => match next {
-                    Some(first) => self.post(first, &mut queue),
+                    Some(first) => self.post(first, queue),
                     None => is_open = false,
                 },
                 else => return,
@@ -120,8 +122,11 @@ impl Later {
 async fn post(topic: &dyn Topic, batch: Vec<Waiting>, metrics: &Metrics) -> Vec<(Instant, Waiting)> {
     let (body, started) = (array_of(&batch), Instant::now());
     let jitter = jitter(&body);
-    let result = tokio::time::timeout(POST_SECONDS_MAX, topic.post(body)).await;
-    let result = result.unwrap_or_else(|_| Err(no_answer()));
+    let posting = AssertUnwindSafe(tokio::time::timeout(POST_SECONDS_MAX, topic.post(body)));
+    let result = match posting.catch_unwind().await {
+        Ok(in_time) => in_time.unwrap_or_else(|_| Err(unanswered("the topic did not answer in time"))),
+        Err(_) => Err(unanswered("the POST panicked")),
+    };
     metrics.posted(result.is_ok(), started.elapsed());
     let Err(error) = result else {
         for waiting in batch {
@@ -148,8 +153,8 @@ async fn post(topic: &dyn Topic, batch: Vec<Waiting>, metrics: &Metrics) -> Vec<
     again
 }
 
-fn no_answer() -> PostError {
-    let message = "the topic did not answer in time".to_owned();
+fn unanswered(reason: &str) -> PostError {
+    let message = reason.to_owned();
     PostError { is_transient: true, is_about_events: false, is_reached: false, retry_after: None, message }
 }
 

@@ -116,6 +116,33 @@ async fn what_becomes_of_publications_is_as_good_as_a_look() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_topic_on_which_publications_hang_is_down_however_quickly_it_answers_looks() {
+    let world = World::new().await;
+    assert_eq!(world.readiness().await.0, StatusCode::OK);
+    let publications = |parts: &http::request::Parts| {
+        is_topic(parts) && parts.headers.get("content-length").is_none_or(|length| length != "2")
+    };
+    world.cloud.faults.event_grid.always(Fault::Hang, publications);
+    let requests = async {
+        for id in ["1", "2", "3"] {
+            let request = json!([{
+                "id": id, "eventType": "request.blob.container.create", "dataVersion": "1",
+                "data": {"storageAccountName": "inbox", "containerName": "show-1"},
+            }]);
+            assert_eq!(world.deliver(request.to_string()).await.status(), StatusCode::SERVICE_UNAVAILABLE);
+        }
+    };
+    let looks = async {
+        for _ in 0..4 {
+            tokio::time::sleep(ROUND).await;
+            world.readiness().await;
+        }
+        world.get(PROCESSOR, "/readyz").await.status()
+    };
+    assert_eq!(tokio::join!(requests, looks).1, StatusCode::SERVICE_UNAVAILABLE);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_outage_of_a_participant_is_shown_and_keeps_nobody_out() {
     let world = World::new().await;
     assert_eq!(world.readiness().await.0, StatusCode::OK);

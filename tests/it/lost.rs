@@ -306,6 +306,31 @@ async fn a_job_that_is_gone_fails_after_long_patience_and_says_so() {
     }
 }
 
+fn endless(output: &ScriptedOutput<'_>) -> Script {
+    Script { encodes_for: Duration::MAX, ..usual_script(output) }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_was_not_found_now_and_then_is_not_gone() {
+    let world = world_of(endless).await;
+    world.publish(ID, V3, v3().data).await;
+    minutes(&world, 4).await;
+    let is_job = |parts: &http::request::Parts| parts.method == "GET" && parts.uri.path().contains("/jobs/");
+    for _ in 0..3 {
+        world.cloud.faults.media.always(Fault::Refuse(StatusCode::NOT_FOUND, None), is_job);
+        minutes(&world, 45).await;
+        world.cloud.faults.media.clear();
+        // Longer than the patience with one that is gone.
+        minutes(&world, 7 * 60).await;
+    }
+    assert!(!world.answers().iter().any(|answer| answer["eventType"] == "response.failure"));
+    let mut pending = Vec::new();
+    for account in ACCOUNTS {
+        pending.extend(world.storage().list_pending(account, None).await.unwrap().entries);
+    }
+    assert_eq!(pending.len(), 1, "it is still looked after");
+}
+
 fn broken(output: &ScriptedOutput<'_>) -> Script {
     let error = JobError::new(JobErrorCode::ContentMalformed, "The input is broken.");
     Script { outcome: Err(error.with_detail("EncoderMessage", "no atom")), ..usual_script(output) }

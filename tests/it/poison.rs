@@ -1,8 +1,8 @@
 //! Requests that no processor survives, and requests that fail because somebody is out of reach: told once, in nobody's way,
 //! kept as dead letters, and replayed when the cause is mended.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -52,13 +52,14 @@ fn settings() -> Config {
 }
 
 /// Puts a processor in place that some requests to others break.
-fn break_processor(world: &World, breaks: impl Fn(&request::Parts) -> bool + Send + Sync + 'static) {
+fn break_processor(world: &World, breaks: impl Fn(&request::Parts) -> bool + Send + Sync + 'static) -> App {
     let settings = settings();
     let telemetry = Telemetry::new(&settings.telemetry).unwrap();
     let wire = Brittle { network: Arc::clone(&world.network), breaks: Box::new(breaks) };
     let wire = Arc::new(wire) as Arc<dyn Wire>;
     let app = App::new(&settings, &wire, &telemetry).unwrap();
-    world.network.connect(PROCESSOR, app.router);
+    world.network.connect(PROCESSOR, app.router.clone());
+    app
 }
 
 fn is_poisoned(parts: &request::Parts) -> bool {
@@ -384,4 +385,55 @@ async fn a_platform_event_that_breaks_the_processor_is_kept_and_keeps_its_id() {
     assert_eq!((letters.len(), &letters[0]["reason"]), (1, &json!("HandlerPanicked")));
     let (_, said) = deadletter(&world, &["replay", "platform", "--dry-run"]).await;
     assert_eq!(said, "would replay Microsoft.Storage.BlobCreated platform\n");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_publication_that_panics_once_is_tried_again() {
+    let world = world().await;
+    let has_panicked = AtomicBool::new(false);
+    let is_topic = |parts: &request::Parts| parts.uri.path().contains("responses");
+    break_processor(&world, move |parts| is_topic(parts) && !has_panicked.swap(true, Ordering::Relaxed));
+    assert_eq!(deliver(&world, json!([create("1", "show-1")]), 0).await, StatusCode::OK);
+    assert_eq!(types(&world.answers()), ["response.acknowledge", CREATED]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_that_panics_is_a_failed_look_and_the_next_is_taken() {
+    let world = world().await;
+    let has_panicked = AtomicBool::new(false);
+    let is_topic = |parts: &request::Parts| parts.uri.path().contains("responses");
+    let app =
+        break_processor(&world, move |parts| is_topic(parts) && !has_panicked.swap(true, Ordering::Relaxed));
+    for expected in [StatusCode::SERVICE_UNAVAILABLE, StatusCode::OK] {
+        app.rounds.look(true).await;
+        assert_eq!(world.get(PROCESSOR, "/readyz").await.status(), expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn pending_work_that_cannot_be_looked_at_without_a_panic_keeps_no_other_from_being_told() {
+    // Nothing is reported here: all ends are the watch's to tell.
+    let world = World::unsubscribed(&Options { config: QUIET, ..Options::default() });
+    let bad = Mutex::<Option<String>>::default();
+    let app = break_processor(&world, move |parts| {
+        let path = parts.uri.path();
+        let is_note = parts.method == "GET" && path.contains("pending");
+        is_note && bad.lock().unwrap().get_or_insert_with(|| path.to_owned()).as_str() == path
+    });
+    for name in ["a.mp4", "b.mp4", "c.mp4"] {
+        world.upload("inbox", "show-17", name, b"moving pictures").await;
+        let uri = format!("http://127.0.0.1:10000/inbox/show-17/{name}");
+        let request = json!([{
+            "id": name, "subject": "/", "eventType": "request.blob.delete", "dataVersion": "1.0",
+            "data": {"blobUri": uri},
+        }]);
+        assert_eq!(deliver(&world, request, 0).await, StatusCode::OK);
+    }
+    for _ in 0..3 {
+        tokio::time::sleep(Duration::from_secs(660)).await;
+        app.watch.look().await;
+    }
+    let answers = world.answers();
+    let told = types(&answers).iter().filter(|it| **it == "response.blob.delete.success").count();
+    assert_eq!(told, 2);
 }

@@ -241,6 +241,15 @@ pub struct TierChange<'a> {
     pub carried: &'a Carried,
 }
 
+/// What makes work seem to be over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sign {
+    /// Whoever does it does not know it.
+    Gone,
+    /// It has ended, nobody knows when.
+    Ended,
+}
+
 /// Blob storage.
 #[async_trait]
 pub trait Storage: Send + Sync {
@@ -328,8 +337,22 @@ pub trait Storage: Send + Sync {
     /// Strikes off what is pending of an operation, if anything: its end has been told.
     async fn strike_off(&self, account: &str, operation: OperationId) -> Result<(), ParticipantError>;
 
-    /// For how long an operation's work has seemed to be over, in seconds; from the first time that is asked.
-    async fn seems_over_for(&self, account: &str, operation: OperationId) -> Result<u64, ParticipantError>;
+    /// For how long there has been a sign that an operation's work is over, in seconds; from the first time that is asked
+    /// since it was last withdrawn.
+    async fn seems_over_for(
+        &self,
+        account: &str,
+        operation: OperationId,
+        sign: Sign,
+    ) -> Result<u64, ParticipantError>;
+
+    /// Takes a sign back, if it was there: the work has been seen since.
+    async fn withdraw(
+        &self,
+        account: &str,
+        operation: OperationId,
+        sign: Sign,
+    ) -> Result<(), ParticipantError>;
 
     /// Deletes a blob with its snapshots, if it is still the version that was looked at.
     async fn delete(&self, blob: &BlobAddress, etag: &str, carried: &Carried)

@@ -9,7 +9,7 @@ use azure_storage_blob::models::{
 };
 use gridwich_handlers::operation_id::OperationId;
 use gridwich_handlers::participants::{
-    BlobAddress, CopyEnd, CopyRequest, EndedCopy, ParticipantError, Pending, PendingCopy, Storage as _,
+    BlobAddress, CopyEnd, CopyRequest, EndedCopy, ParticipantError, Pending, PendingCopy, Sign, Storage as _,
 };
 
 use super::{BlobStorage, carrying};
@@ -141,7 +141,7 @@ impl BlobStorage {
             End::Clear(end, reason) => Ok(Some(EndedCopy { end, reason })),
             End::Unclear(end) => {
                 let patience = if end == CopyEnd::Succeeded { REPORTED_WITHIN } else { REPORTED_LATE_WITHIN };
-                let since = self.unclear_for(account, operation).await?;
+                let since = self.unclear_for(account, operation, Sign::Ended).await?;
                 Ok((since >= patience).then(|| EndedCopy { end, reason: String::new() }))
             }
         }

@@ -10,7 +10,7 @@ use azure_storage_blob::models::{
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
 use gridwich_handlers::operation_id::OperationId;
-use gridwich_handlers::participants::{ParticipantError, Pending, PendingEntry, PendingPage};
+use gridwich_handlers::participants::{ParticipantError, Pending, PendingEntry, PendingPage, Sign};
 
 use super::notes::{own_container, write};
 use super::{BlobStorage, silently};
@@ -21,8 +21,26 @@ use crate::clock;
 const PENDING: &str = "pending/";
 /// What starts the names of marks that say since when work seems to be over.
 const UNCLEAR: &str = "unclear/";
+/// What such a mark is called in errors.
+const MARK: &str = "the mark of what seems to be over";
+/// What ends the names of marks of work that its doer does not know; those of work that has ended have no such end.
+const GONE: &str = ".gone";
 
 impl BlobStorage {
+    fn mark(
+        &self,
+        account: &str,
+        operation: OperationId,
+        sign: Sign,
+    ) -> Result<BlobClient, ParticipantError> {
+        let end = match sign {
+            Sign::Gone => GONE,
+            Sign::Ended => "",
+        };
+        let name = format!("{UNCLEAR}{}{end}", operation.digits());
+        Ok(self.container(&own_container(account))?.blob_client(&name))
+    }
+
     fn pending_note(&self, account: &str, operation: OperationId) -> Result<BlobClient, ParticipantError> {
         let name = format!("{PENDING}{}", operation.digits());
         Ok(self.container(&own_container(account))?.blob_client(&name))
@@ -55,7 +73,7 @@ impl BlobStorage {
         }
     }
 
-    /// What is not there, or not of ours, is nothing.
+    /// What cannot be read is nothing, as what is not there; but somebody has to look at it.
     pub(super) async fn read_pending(
         &self,
         account: &str,
@@ -66,7 +84,11 @@ impl BlobStorage {
             Err(error) if error.http_status() == Some(StatusCode::NotFound) => return Ok(None),
             content => content.map_err(failed)?.body.collect().await.map_err(failed)?,
         };
-        Ok(serde_json::from_slice(&content).ok())
+        let read = serde_json::from_slice(&content);
+        if read.is_err() {
+            tracing::warn!(account, operation.id = %operation, "what is pending cannot be read: nobody looks after it");
+        }
+        Ok(read.ok())
     }
 
     pub(super) async fn delete_pending(
@@ -74,13 +96,16 @@ impl BlobStorage {
         account: &str,
         operation: OperationId,
     ) -> Result<(), ParticipantError> {
-        let options =
-            BlobClientDeleteOptions { method_options: silently(), ..BlobClientDeleteOptions::default() };
-        match self.pending_note(account, operation)?.delete(Some(options)).await {
-            Ok(_) => Ok(()),
-            Err(error) if error.http_status() == Some(StatusCode::NotFound) => Ok(()),
-            Err(error) => Err(classify(&error, "what is pending")),
-        }
+        delete(&self.pending_note(account, operation)?, "what is pending").await
+    }
+
+    pub(super) async fn delete_mark(
+        &self,
+        account: &str,
+        operation: OperationId,
+        sign: Sign,
+    ) -> Result<(), ParticipantError> {
+        delete(&self.mark(account, operation, sign)?, MARK).await
     }
 
     pub(super) async fn page_of_pending(
@@ -108,15 +133,15 @@ impl BlobStorage {
         Ok(PendingPage { entries: page.blob_items.into_iter().filter_map(entry).collect(), next })
     }
 
-    /// For how long work has seemed to be over; from the first time it is asked.
+    /// For how long there has been a sign that work is over; from the first time it is asked.
     pub(super) async fn unclear_for(
         &self,
         account: &str,
         operation: OperationId,
+        sign: Sign,
     ) -> Result<Duration, ParticipantError> {
-        let failed = |error: azure_core::Error| classify(&error, "the mark of what seems to be over");
-        let container = self.container(&own_container(account))?;
-        let mark = container.blob_client(&format!("{UNCLEAR}{}", operation.digits()));
+        let failed = |error: azure_core::Error| classify(&error, MARK);
+        let mark = self.mark(account, operation, sign)?;
         match mark.get_properties(None).await {
             Ok(found) => Ok(clock::now() - found.last_modified().map_err(failed)?.unwrap_or_else(clock::now)),
             Err(error) if error.http_status() == Some(StatusCode::NotFound) => {
@@ -127,6 +152,17 @@ impl BlobStorage {
             }
             Err(error) => Err(failed(error)),
         }
+    }
+}
+
+/// Deletes what may be gone already.
+async fn delete(note: &BlobClient, what: &str) -> Result<(), ParticipantError> {
+    let options =
+        BlobClientDeleteOptions { method_options: silently(), ..BlobClientDeleteOptions::default() };
+    match note.delete(Some(options)).await {
+        Ok(_) => Ok(()),
+        Err(error) if error.http_status() == Some(StatusCode::NotFound) => Ok(()),
+        Err(error) => Err(classify(&error, what)),
     }
 }
 
