@@ -249,7 +249,7 @@ async fn a_request_of_which_nothing_is_remembered_is_kept_once_however_often_it_
     let failures = failures.map(|mut it| it["id"].take()).collect::<Vec<_>>();
     assert!(failures.len() == 3 && failures.iter().all(|id| *id == failures[0]), "{failures:?}");
     let letters = listed(&world, &[]).await;
-    assert_eq!((letters.len(), &letters[0]["attempts"]), (1, &json!(9)));
+    assert_eq!((letters.len(), &letters[0]["attempts"]), (1, &json!(11)));
     let (blob, folder) = (letters[0]["blob"].as_str().unwrap(), "GRIDWICH/REQUEST.BLOB.CONTAINER.CREATE/");
     assert!(
         blob.strip_prefix(folder).is_some_and(|name| !name.contains('/')),
@@ -384,4 +384,16 @@ async fn a_platform_event_that_breaks_the_processor_is_kept_and_keeps_its_id() {
     assert_eq!((letters.len(), &letters[0]["reason"]), (1, &json!("HandlerPanicked")));
     let (_, said) = deadletter(&world, &["replay", "platform", "--dry-run"]).await;
     assert_eq!(said, "would replay Microsoft.Storage.BlobCreated platform\n");
+
+    // Replayed before the cause is mended it fails again, and must be kept again.
+    let (ended, said) = deadletter(&world, &["replay", "platform"]).await;
+    assert_eq!(said, "replayed Microsoft.Storage.BlobCreated platform\n");
+    let error = ended.unwrap_err();
+    assert!(error.to_string().ends_with(".json: replayed, and failed again: still there"), "{error}");
+    let letters = listed(&world, &[]).await;
+    assert_eq!((error.exit_code(), letters.len(), &letters[0]["attempts"]), (1, 1, &json!(2)));
+
+    world.replace_processor();
+    deadletter(&world, &["replay", "platform"]).await.0.unwrap();
+    assert!(listed(&world, &[]).await.is_empty());
 }

@@ -196,7 +196,16 @@ impl DeadLetterContainer {
                 tracing::warn!(event.id = %id, reason, "the event is kept as the dead letter {name}");
                 Ok(())
             }
-            Err(error) if code(&error) == Some("BlobAlreadyExists") => Ok(()),
+            // Whoever replays the letter that stands there must not take this one for it, and take it off.
+            Err(error) if code(&error) == Some("BlobAlreadyExists") => {
+                let options = BlockBlobClientUploadOptions {
+                    blob_content_type: Some("application/json".to_owned()),
+                    method_options: silently(),
+                    ..BlockBlobClientUploadOptions::default()
+                };
+                let rewritten = note.upload(Bytes::from(text).into(), Some(options)).await;
+                rewritten.map(|_| ()).map_err(|error| self.failed(&error))
+            }
             Err(error) => Err(self.failed(&error)),
         }
     }
