@@ -15,12 +15,13 @@ use gridwich::config::Config;
 use gridwich::deadletter::{DeadLetterArguments, DeadLetterError, run_on};
 use gridwich::steps::{StepKey, Steps, Verdict};
 use gridwich::telemetry::Telemetry;
+use gridwich_handlers::participants::Storage as _;
 use http::{Request, Response, StatusCode, request};
 use local_azure::faults::Fault;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::world::{Network, Options, PROCESSOR, World, config, only, types};
+use crate::world::{Network, Options, PROCESSOR, World, address, config, only, types};
 
 const SETTINGS: &str = "[dead_letters]\naccount = \"proxy\"\ncontainer = \"dead-letters\"\n";
 /// The same where nobody hears of blobs that others put somewhere.
@@ -347,13 +348,52 @@ async fn ordinary_refusals_are_no_dead_letters() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_is_told_when_its_letter_cannot_be_kept() {
+async fn a_request_comes_again_while_its_letter_cannot_be_kept() {
+    let world = world().await;
+    let faults = world.cloud.faults.storage.clone();
+    faults.always(Fault::Hang, |parts| parts.uri.path().contains("dead-letters"));
+    break_processor(&world, is_poisoned);
+    for tries_before in 0..2 {
+        let status = deliver(&world, json!([create("2", "poisoned")]), tries_before).await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{tries_before}");
+    }
+    assert!(!types(&world.answers()).contains(&"response.failure"));
+    faults.clear();
+    assert_eq!(deliver(&world, json!([create("2", "poisoned")]), 2).await, StatusCode::OK);
+    only(&world.answers(), "response.failure");
+    assert_eq!(listed(&world, &[]).await.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_letter_stays_when_somebody_else_was_faster_and_fared_better() {
+    let world = world().await;
+    let faults = world.cloud.faults.storage.clone();
+    faults
+        .always(Fault::Delay(Duration::from_millis(500)), |parts| parts.uri.path().contains("dead-letters"));
+    break_processor(&world, is_poisoned);
+    let event = json!([create("2", "poisoned")]);
+    let faster = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        world.replace_processor();
+        deliver(&world, event.clone(), 1).await
+    };
+    let statuses = tokio::join!(deliver(&world, event.clone(), 0), faster);
+    assert_eq!(statuses, (StatusCode::OK, StatusCode::OK));
+    let answers = world.answers();
+    assert!(types(&answers).contains(&CREATED) && !types(&answers).contains(&"response.failure"));
+    assert!(listed(&world, &[]).await.is_empty());
+    let container = address("proxy", "dead-letters", "a").container;
+    assert!(world.storage().container_etag(&container).await.is_ok(), "it was kept at first");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_is_told_when_its_letter_cannot_be_kept_for_long() {
     for fault in [Fault::Refuse(StatusCode::SERVICE_UNAVAILABLE, None), Fault::Hang] {
         let world = world().await;
         world.cloud.faults.storage.always(fault, |parts| parts.uri.path().contains("dead-letters"));
         break_processor(&world, is_poisoned);
         let started = Instant::now();
-        assert_eq!(deliver(&world, json!([create("2", "poisoned")]), 0).await, StatusCode::OK);
+        assert_eq!(deliver(&world, json!([create("2", "poisoned")]), 6).await, StatusCode::OK);
         assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
         only(&world.answers(), "response.failure");
     }

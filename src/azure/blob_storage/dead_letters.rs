@@ -210,6 +210,16 @@ impl DeadLetterContainer {
         }
     }
 
+    async fn delete(&self, letter: DeadLetter<'_>) -> Result<(), ParticipantError> {
+        let options =
+            BlobClientDeleteOptions { method_options: silently(), ..BlobClientDeleteOptions::default() };
+        match self.blob(&record::blob_name(letter))?.delete(Some(options)).await {
+            Ok(_) => Ok(()),
+            Err(error) if matches!(code(&error), Some("BlobNotFound" | "ContainerNotFound")) => Ok(()),
+            Err(error) => Err(self.failed(&error)),
+        }
+    }
+
     fn blob(&self, name: &str) -> Result<BlobClient, ParticipantError> {
         self.storage.blob(&BlobAddress { container: self.container.clone(), name: name.to_owned() })
     }
@@ -222,7 +232,15 @@ impl DeadLetterContainer {
 #[async_trait]
 impl DeadLetters for DeadLetterContainer {
     async fn keep(&self, letter: DeadLetter<'_>) -> Result<(), ParticipantError> {
-        let written = tokio::time::timeout(KEEP_SECONDS_MAX, self.write(letter)).await;
-        written.unwrap_or_else(|_| Err(ParticipantError::Unavailable("the dead letters".to_owned(), None)))
+        in_time(self.write(letter)).await
     }
+
+    async fn discard(&self, letter: DeadLetter<'_>) -> Result<(), ParticipantError> {
+        in_time(self.delete(letter)).await
+    }
+}
+
+async fn in_time(change: impl Future<Output = Result<(), ParticipantError>>) -> Result<(), ParticipantError> {
+    let changed = tokio::time::timeout(KEEP_SECONDS_MAX, change).await;
+    changed.unwrap_or_else(|_| Err(ParticipantError::Unavailable("the dead letters".to_owned(), None)))
 }
