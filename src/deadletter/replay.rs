@@ -94,7 +94,15 @@ impl Replay<'_> {
     pub(super) async fn run(mut self, choice: &Choice) -> Result<(), DeadLetterError> {
         let (mut count, mut faults) = (Count::default(), Vec::new());
         let mut chosen = choice.letters(self.shelf).await?;
-        while let Some((blob, letters)) = chosen.try_next().await? {
+        loop {
+            let (blob, letters) = match chosen.try_next().await {
+                Ok(Some(found)) => found,
+                Ok(None) => break,
+                Err(error) => {
+                    faults.push(format!("{error}; {} were accepted before", count.accepted));
+                    break;
+                }
+            };
             let mut accepted = Vec::new();
             let mut stopped = None;
             for letter in letters {
