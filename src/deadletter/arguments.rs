@@ -21,7 +21,7 @@ pub struct DeadLetterArguments {
 pub(super) enum Action {
     /// Lists dead letters, newest first: when they were written, why, attempts, outcome, event type, id, subject, blob.
     List(ListArguments),
-    /// Prints a dead letter as JSON, without the queries of URLs.
+    /// Prints a dead letter as JSON, without the queries of URLs; of encoded data the length.
     Show(ShowArguments),
     /// Sends dead letters again, oldest first, and deletes those that were accepted.
     ///
