@@ -25,8 +25,9 @@ pub(super) enum Action {
     Show(ShowArguments),
     /// Sends dead letters again, oldest first, and deletes those that were accepted.
     ///
-    /// What Event Grid gave up keeps its id: what was answered is answered the same. A request that Gridwich answered with
-    /// a failure gets a new id, the same however often it is replayed, because its outcome has been told.
+    /// What Event Grid gave up keeps its id: what was answered is answered the same, as long as the notes in the container
+    /// gridwich-contexts are kept (7 days are advised); what an older letter asks for is done anew. A request that Gridwich
+    /// answered with a failure gets a new id, the same however often it is replayed, because its outcome has been told.
     Replay(ReplayArguments),
 }
 
