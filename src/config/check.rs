@@ -6,6 +6,9 @@ use std::ops::RangeInclusive;
 use super::{Config, CredentialKind, DeadLettersConfig, MediaAccountConfig, MediaConfig, SecretSetting};
 use crate::bodies::room_min;
 
+/// Where the processor keeps its notes.
+const CONTEXTS: &str = "gridwich-contexts";
+
 /// Refuses what could not work, by key and expectation.
 pub(super) fn check(config: &Config) -> Result<(), String> {
     let Config { endpoint, topic, storage, analysis, telemetry, .. } = config;
@@ -59,14 +62,25 @@ fn check_dead_letters(config: &DeadLettersConfig, accounts: &[&str]) -> Result<(
     if !accounts.contains(&account.as_str()) {
         return Err(format!("dead_letters.account is {account:?}: expected one of storage.accounts"));
     }
-    let is_name = (3..=63).contains(&container.len())
-        && container.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-    if is_name {
+    if container == CONTEXTS {
+        let expected = "expected another one, because what is kept there is deleted after days";
+        return Err(format!("dead_letters.container is {container:?}: {expected}"));
+    }
+    if is_container_name(container) {
         return Ok(());
     }
     Err(format!(
-        "dead_letters.container is {container:?}: expected a name of 3 to 63 lower-case letters, digits and hyphens"
+        "dead_letters.container is {container:?}: expected a name of 3 to 63 lower-case letters, digits and single \
+         hyphens, none of which is first or last"
     ))
+}
+
+/// As Azure's rules for naming containers have it.
+fn is_container_name(name: &str) -> bool {
+    let is_word = |word: &str| {
+        !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+    };
+    (3..=63).contains(&name.len()) && name.split('-').all(is_word)
 }
 
 fn check_media(media: &MediaConfig) -> Result<(), String> {
@@ -141,4 +155,26 @@ fn check_secret(setting: &SecretSetting<'_>) -> Result<(), String> {
         return Ok(());
     }
     Err(format!("{name}: {}", form.expectation()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dead_letters_have_a_container_of_their_own_that_azure_would_make() {
+        let check = |container: &str| {
+            let config = DeadLettersConfig { account: "inbox".into(), container: container.into() };
+            check_dead_letters(&config, &["inbox"])
+        };
+        for container in ["dead-letters", "0-1-2", "abc", &"a".repeat(63)] {
+            assert_eq!(check(container), Ok(()), "{container}");
+        }
+        for container in ["", "ab", "-a-", "a--b", "abc-", "-abc", "Abc", "a.b", "a_b", &"a".repeat(64)] {
+            let error = check(container).unwrap_err();
+            assert!(error.contains("3 to 63 lower-case letters, digits and single hyphens"), "{error}");
+        }
+        let error = check("gridwich-contexts").unwrap_err();
+        assert!(error.contains("\"gridwich-contexts\": expected another one"), "{error}");
+    }
 }

@@ -21,12 +21,13 @@ pub struct DeadLetterArguments {
 pub(super) enum Action {
     /// Lists dead letters, newest first: when they were written, why, attempts, outcome, event type, id, subject, blob.
     List(ListArguments),
-    /// Prints a dead letter as JSON, without the queries of URLs.
+    /// Prints a dead letter as JSON, without the queries of URLs; of encoded data the length.
     Show(ShowArguments),
     /// Sends dead letters again, oldest first, and deletes those that were accepted.
     ///
-    /// What Event Grid gave up keeps its id: what was answered is answered the same. A request that Gridwich answered with
-    /// a failure gets a new id, the same however often it is replayed, because its outcome has been told.
+    /// What Event Grid gave up keeps its id: what was answered is answered the same, as long as the notes in the container
+    /// gridwich-contexts are kept (7 days are advised); what an older letter asks for is done anew. A request that Gridwich
+    /// answered with a failure gets a new id, the same however often it is replayed, because its outcome has been told.
     Replay(ReplayArguments),
 }
 

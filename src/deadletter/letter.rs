@@ -62,6 +62,17 @@ impl Letter {
         self.text("deadLetterReason")
     }
 
+    /// Whether the processor wrote it.
+    fn is_ours(&self) -> bool {
+        DeadLetterReason::parse(&self.reason()).is_some()
+    }
+
+    /// Whether it is the same event as an earlier letter, which the processor kept once more since.
+    pub(super) fn is_kept_again(&self, earlier: &Self) -> bool {
+        let is_same = self.id == earlier.id && self.event_type == earlier.event_type;
+        is_same && self.is_ours() && self.raw() != earlier.raw()
+    }
+
     /// Whether it asks for something.
     pub(super) fn is_request(&self) -> bool {
         self.event_type.starts_with("request.")
@@ -71,14 +82,15 @@ impl Letter {
     /// is answered the same. A request that we answered with a failure is another operation when it is tried again: its
     /// outcome has been told.
     pub(super) fn sending(&self, keeps_id: bool) -> Sending {
-        let was_answered = self.is_request() && DeadLetterReason::parse(&self.reason()).is_some();
-        let new_id = (was_answered && !keeps_id)
-            .then(|| Uuid::new_v5(&NAMESPACE, self.raw().as_bytes()).hyphenated().to_string());
         let is_story = |name: &str| STORY.iter().any(|story| story.eq_ignore_ascii_case(name));
         let own = self.members.0.iter().filter(|(name, _)| !is_story(name));
-        let members = own.map(|(name, value)| match &new_id {
-            Some(id) if name.eq_ignore_ascii_case("id") => (name.clone(), format!("{id:?}")),
-            _ => (name.clone(), value.get().to_owned()),
+        let own = own.map(|(name, value)| (name.clone(), value.get().to_owned())).collect::<Vec<_>>();
+        // Of the event alone: when it is kept once more its story changes, and it is the same request.
+        let new_id = || Uuid::new_v5(&NAMESPACE, object(own.iter()).as_bytes()).hyphenated().to_string();
+        let new_id = (self.is_request() && self.is_ours() && !keeps_id).then(new_id);
+        let members = own.into_iter().map(|(name, value)| match &new_id {
+            Some(id) if name.eq_ignore_ascii_case("id") => (name, format!("{id:?}")),
+            _ => (name, value),
         });
         let is_cloud_event = self.members.get("specversion").is_some();
         Sending { id: self.id.clone(), members: members.collect(), new_id, is_cloud_event }
@@ -192,6 +204,9 @@ mod tests {
         assert_eq!((first.to_string(), first.new_id.clone()), (format!("1 -> {id}"), second.new_id));
         let expected = format!(r#"[{{"id":"{id}","eventType":"request.blob.copy","data":{{"id":"1"}}}}]"#);
         assert_eq!(first.delivery(), expected);
+        let later = text.replace(r#""HandlerPanicked""#, r#""HandlerPanicked","deliveryAttempts":2"#);
+        assert_eq!(letter(&later).sending(false).new_id.as_ref(), Some(&id));
+        assert!(letter(&later).is_kept_again(&letter(text)) && !letter(text).is_kept_again(&letter(text)));
         assert_eq!(letter(text).sending(true).new_id, None);
         let platform = text.replace("request.blob.copy", "Microsoft.Storage.BlobCreated");
         assert_eq!(letter(&platform).sending(false).new_id, None);

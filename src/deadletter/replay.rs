@@ -4,15 +4,20 @@ use std::io::Write;
 
 use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt as _, TryStreamExt as _};
+use time::{Duration, OffsetDateTime};
 
 use super::DeadLetterError;
 use super::letter::Letter;
 use super::screen;
 use super::shelf::{Blob, Filter, Shelf};
 use super::target::{NotAccepted, Target};
+use crate::clock;
 
 /// So many letters in a row that are not accepted end it: the rest would hardly fare better.
 const REFUSALS_IN_A_ROW_MAX: u32 = 20;
+
+/// So long the README advises to keep the notes of what was answered.
+const NOTES_ARE_KEPT: Duration = Duration::days(7);
 
 /// Letters with the blobs they are in.
 type Chosen<'a> = BoxStream<'a, Result<(Blob, Vec<Letter>), DeadLetterError>>;
@@ -94,11 +99,19 @@ impl Replay<'_> {
     pub(super) async fn run(mut self, choice: &Choice) -> Result<(), DeadLetterError> {
         let (mut count, mut faults) = (Count::default(), Vec::new());
         let mut chosen = choice.letters(self.shelf).await?;
-        while let Some((blob, letters)) = chosen.try_next().await? {
+        loop {
+            let (blob, letters) = match chosen.try_next().await {
+                Ok(Some(found)) => found,
+                Ok(None) => break,
+                Err(error) => {
+                    faults.push(format!("{error}; {} were accepted before", count.accepted));
+                    break;
+                }
+            };
             let mut accepted = Vec::new();
             let mut stopped = None;
             for letter in letters {
-                match self.send(&letter, &mut count).await {
+                match self.send(&letter, &blob, &mut count).await {
                     Ok(true) => accepted.push(letter),
                     Ok(false) => {}
                     Err(reason) => {
@@ -126,9 +139,12 @@ impl Replay<'_> {
     }
 
     /// Whether it was accepted; an error ends it all.
-    async fn send(&mut self, letter: &Letter, count: &mut Count) -> Result<bool, String> {
+    async fn send(&mut self, letter: &Letter, blob: &Blob, count: &mut Count) -> Result<bool, String> {
         let sending = letter.sending(self.keeps_id);
         let event_type = screen::line(&letter.event_type);
+        if sending.new_id.is_none() && is_forgotten(blob.written, clock::now()) {
+            eprintln!("gridwich: {sending} is older than 7 days: what was answered may be done anew");
+        }
         let Some(target) = &self.target else {
             self.say(&format!("would replay {event_type} {sending}"));
             return Ok(false);
@@ -154,5 +170,25 @@ impl Replay<'_> {
     fn say(&mut self, line: &str) {
         // Whoever closes the pipe has seen enough; what was asked for is done all the same.
         let _ = writeln!(self.out, "{line}");
+    }
+}
+
+/// Whether what was answered to a letter may not be known any more: its event is older still.
+fn is_forgotten(written: OffsetDateTime, now: OffsetDateTime) -> bool {
+    now - written > NOTES_ARE_KEPT
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+
+    #[test]
+    fn what_was_answered_is_forgotten_after_seven_days() {
+        let written = datetime!(2026-03-04 09:10 UTC);
+        assert!(!is_forgotten(written, datetime!(2026-03-11 09:10 UTC)));
+        assert!(is_forgotten(written, datetime!(2026-03-11 09:11 UTC)));
+        assert!(!is_forgotten(written, datetime!(2026-03-04 09:09 UTC)));
     }
 }

@@ -8,6 +8,9 @@ const LINE_CHARACTERS_MAX: usize = 200;
 /// Deeper levels are not indented further: a letter may have as many levels as it has bytes.
 const INDENTED_LEVELS_MAX: usize = 32;
 
+/// The member of a CloudEvent that holds its data as Base64 (the specification of its JSON format).
+const ENCODED: &str = "data_base64";
+
 /// A stranger's text on one line.
 pub(super) fn line(text: &str) -> String {
     let text = fit_for_strangers(text, LINE_CHARACTERS_MAX);
@@ -32,9 +35,11 @@ pub(super) fn table(rows: &[Vec<String>]) -> String {
     lines.collect()
 }
 
-/// JSON laid out for people. Everything is spelled as it was, but that URLs lose their queries, which may be signatures.
+/// JSON laid out for people. Everything is spelled as it was, but that URLs lose their queries, which may be signatures, and
+/// that of encoded data, which may hold such URLs, only the length is shown.
 pub(super) fn legible(json: &str) -> String {
     let (mut out, mut level, mut rest) = (String::with_capacity(json.len() * 2), 0_usize, json);
+    let mut is_encoded = false;
     let break_line = |out: &mut String, level: usize| {
         out.push('\n');
         out.push_str(&"  ".repeat(level.min(INDENTED_LEVELS_MAX)));
@@ -43,7 +48,14 @@ pub(super) fn legible(json: &str) -> String {
         let token = if next == '"' { &rest[..string_end(rest)] } else { &rest[..next.len_utf8()] };
         rest = &rest[token.len()..];
         match next {
-            '"' => out.push_str(&without_signatures(token)),
+            '"' if is_encoded => {
+                out.push_str(&format!("\"{} characters\"", token.len().saturating_sub(2)));
+                is_encoded = false;
+            }
+            '"' => {
+                out.push_str(&without_signatures(token));
+                is_encoded = names_encoded_text(token, rest);
+            }
             '{' | '[' => {
                 out.push(next);
                 let ahead = rest.trim_start();
@@ -70,6 +82,13 @@ pub(super) fn legible(json: &str) -> String {
         }
     }
     out
+}
+
+/// Whether a string is the name of a text in the encoding that CloudEvents have for bytes.
+fn names_encoded_text(token: &str, rest: &str) -> bool {
+    let value = rest.trim_start().strip_prefix(':').map(str::trim_start);
+    let is_text = value.is_some_and(|value| value.starts_with('"'));
+    is_text && serde_json::from_str::<String>(token).is_ok_and(|name| name.eq_ignore_ascii_case(ENCODED))
 }
 
 /// The length of the string that a text begins with, its quotes included.
@@ -131,6 +150,17 @@ mod tests {
 }"#;
         assert_eq!(legible(json), expected);
         assert!(legible(&format!("{}{}", "[".repeat(50_000), "]".repeat(50_000))).len() < 20_000_000);
+    }
+
+    #[test]
+    fn of_encoded_data_the_length_is_shown() {
+        let hush = "aHR0cHM6Ly9hL2I/c2lnPWh1c2g=";
+        let json = format!(
+            r#"{{"data_base64": "{hush}","b":"data_base64","Data\u005fBase64":"{hush}","data_base64":1,"c":"d"}}"#
+        );
+        let expected = "{\n  \"data_base64\": \"28 characters\",\n  \"b\": \"data_base64\",\n  \
+                        \"Data\\u005fBase64\": \"28 characters\",\n  \"data_base64\": 1,\n  \"c\": \"d\"\n}";
+        assert_eq!(legible(&json), expected);
     }
 
     #[test]

@@ -116,6 +116,9 @@ impl Shelf {
                 return Ok(());
             }
             let Some(newer) = self.read(&blob.name).await.map_err(failed)? else { return Ok(()) };
+            if newer.letters().any(|letter| letters.iter().any(|replayed| letter.is_kept_again(replayed))) {
+                return Err(format!("{}: replayed, and failed again: still there", blob.name));
+            }
             blob = newer;
         }
         Err(format!("{}: replayed, but still there: others keep changing it", blob.name))

@@ -22,4 +22,8 @@ impl<D: DeadLetters> DeadLetters for CountedDeadLetters<D> {
         self.metrics.dead_lettered(letter.reason.as_str(), kept.is_ok());
         kept
     }
+
+    async fn discard(&self, letter: DeadLetter<'_>) -> Result<(), ParticipantError> {
+        self.place.discard(letter).await
+    }
 }

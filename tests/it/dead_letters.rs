@@ -153,6 +153,25 @@ async fn a_letter_that_cannot_be_taken_off_is_complained_of_and_does_no_harm() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_went_wrong_before_the_container_cannot_be_read_is_told_too() {
+    let world = world().await;
+    for name in ["1", "2"] {
+        let path = format!("REQUESTS/TO-PROCESSOR/2026/03/04/09/{name}.json");
+        put(&world, &path, &json!([record(create(name, &format!("show-{name}")))])).await;
+    }
+    world.cloud.faults.storage.always(Fault::Refuse(StatusCode::FORBIDDEN, None), |parts| {
+        parts.method == "DELETE" || parts.uri.path().ends_with("2.json")
+    });
+    let (ended, said) = deadletter(&world, &["replay", "--all"]).await;
+    assert_eq!(said, "replayed request.blob.container.create 1\n");
+    let error = ended.unwrap_err().to_string();
+    let faults = error.lines().collect::<Vec<_>>();
+    assert_eq!(faults.len(), 2, "{error}");
+    assert!(faults[0].contains("1.json: replayed, but still there: access to"), "{error}");
+    assert!(faults[1].contains("access to") && faults[1].ends_with("; 1 were accepted before"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_processor_with_a_secret_is_shown_it() {
     let mut world = world().await;
     put(&world, "REQUESTS/TO-PROCESSOR/2026/03/04/09/1.json", &json!([record(create("1", "show-1"))])).await;

@@ -15,12 +15,13 @@ use gridwich::config::Config;
 use gridwich::deadletter::{DeadLetterArguments, DeadLetterError, run_on};
 use gridwich::steps::{StepKey, Steps, Verdict};
 use gridwich::telemetry::Telemetry;
+use gridwich_handlers::participants::Storage as _;
 use http::{Request, Response, StatusCode, request};
 use local_azure::faults::Fault;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::world::{Network, Options, PROCESSOR, World, config, only, types};
+use crate::world::{Network, Options, PROCESSOR, World, address, config, only, types};
 
 const SETTINGS: &str = "[dead_letters]\naccount = \"proxy\"\ncontainer = \"dead-letters\"\n";
 /// The same where nobody hears of blobs that others put somewhere.
@@ -250,7 +251,7 @@ async fn a_request_of_which_nothing_is_remembered_is_kept_once_however_often_it_
     let failures = failures.map(|mut it| it["id"].take()).collect::<Vec<_>>();
     assert!(failures.len() == 3 && failures.iter().all(|id| *id == failures[0]), "{failures:?}");
     let letters = listed(&world, &[]).await;
-    assert_eq!((letters.len(), &letters[0]["attempts"]), (1, &json!(9)));
+    assert_eq!((letters.len(), &letters[0]["attempts"]), (1, &json!(11)));
     let (blob, folder) = (letters[0]["blob"].as_str().unwrap(), "GRIDWICH/REQUEST.BLOB.CONTAINER.CREATE/");
     assert!(
         blob.strip_prefix(folder).is_some_and(|name| !name.contains('/')),
@@ -348,13 +349,52 @@ async fn ordinary_refusals_are_no_dead_letters() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_is_told_when_its_letter_cannot_be_kept() {
+async fn a_request_comes_again_while_its_letter_cannot_be_kept() {
+    let world = world().await;
+    let faults = world.cloud.faults.storage.clone();
+    faults.always(Fault::Hang, |parts| parts.uri.path().contains("dead-letters"));
+    break_processor(&world, is_poisoned);
+    for tries_before in 0..2 {
+        let status = deliver(&world, json!([create("2", "poisoned")]), tries_before).await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{tries_before}");
+    }
+    assert!(!types(&world.answers()).contains(&"response.failure"));
+    faults.clear();
+    assert_eq!(deliver(&world, json!([create("2", "poisoned")]), 2).await, StatusCode::OK);
+    only(&world.answers(), "response.failure");
+    assert_eq!(listed(&world, &[]).await.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_letter_stays_when_somebody_else_was_faster_and_fared_better() {
+    let world = world().await;
+    let faults = world.cloud.faults.storage.clone();
+    faults
+        .always(Fault::Delay(Duration::from_millis(500)), |parts| parts.uri.path().contains("dead-letters"));
+    break_processor(&world, is_poisoned);
+    let event = json!([create("2", "poisoned")]);
+    let faster = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        world.replace_processor();
+        deliver(&world, event.clone(), 1).await
+    };
+    let statuses = tokio::join!(deliver(&world, event.clone(), 0), faster);
+    assert_eq!(statuses, (StatusCode::OK, StatusCode::OK));
+    let answers = world.answers();
+    assert!(types(&answers).contains(&CREATED) && !types(&answers).contains(&"response.failure"));
+    assert!(listed(&world, &[]).await.is_empty());
+    let container = address("proxy", "dead-letters", "a").container;
+    assert!(world.storage().container_etag(&container).await.is_ok(), "it was kept at first");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_is_told_when_its_letter_cannot_be_kept_for_long() {
     for fault in [Fault::Refuse(StatusCode::SERVICE_UNAVAILABLE, None), Fault::Hang] {
         let world = world().await;
         world.cloud.faults.storage.always(fault, |parts| parts.uri.path().contains("dead-letters"));
         break_processor(&world, is_poisoned);
         let started = Instant::now();
-        assert_eq!(deliver(&world, json!([create("2", "poisoned")]), 0).await, StatusCode::OK);
+        assert_eq!(deliver(&world, json!([create("2", "poisoned")]), 6).await, StatusCode::OK);
         assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
         only(&world.answers(), "response.failure");
     }
@@ -385,6 +425,18 @@ async fn a_platform_event_that_breaks_the_processor_is_kept_and_keeps_its_id() {
     assert_eq!((letters.len(), &letters[0]["reason"]), (1, &json!("HandlerPanicked")));
     let (_, said) = deadletter(&world, &["replay", "platform", "--dry-run"]).await;
     assert_eq!(said, "would replay Microsoft.Storage.BlobCreated platform\n");
+
+    // Replayed before the cause is mended it fails again, and must be kept again.
+    let (ended, said) = deadletter(&world, &["replay", "platform"]).await;
+    assert_eq!(said, "replayed Microsoft.Storage.BlobCreated platform\n");
+    let error = ended.unwrap_err();
+    assert!(error.to_string().ends_with(".json: replayed, and failed again: still there"), "{error}");
+    let letters = listed(&world, &[]).await;
+    assert_eq!((error.exit_code(), letters.len(), &letters[0]["attempts"]), (1, 1, &json!(2)));
+
+    world.replace_processor();
+    deadletter(&world, &["replay", "platform"]).await.0.unwrap();
+    assert!(listed(&world, &[]).await.is_empty());
 }
 
 #[tokio::test(start_paused = true)]

@@ -198,17 +198,12 @@ impl Flow<'_> {
             Some(draft) => (Some(draft), None),
             None => self.answer_and_remember::<H>(data, operation, memory.as_ref()).await?,
         };
-        let stands = match draft {
-            Some(draft) => self.end::<H>(draft, operation, memory.as_ref()).await.map(Some),
-            None => Ok(None),
-        };
-        // An event that failed through no fault of its requestor is kept before that is told, so that who hears of the
-        // failure finds the letter. Somebody else may have been faster, and fared better.
-        let has_failed = !matches!(&stands, Ok(Some(draft)) if draft.event_type != FAILURE);
-        if let Some(poison) = poison.filter(|_| has_failed && !H::Event::IS_INTERNAL) {
-            poison.keep(self.event, operation, &self.world.participants).await;
+        let Some(draft) = draft else { return Ok(()) };
+        let draft = self.end::<H>(draft, operation, memory.as_ref()).await?;
+        if let Some(poison) = poison.filter(|_| draft.event_type != FAILURE) {
+            // Somebody else was faster, and fared better: replayed, it would happen twice.
+            poison.discard(self.event, operation, &self.world.participants).await;
         }
-        let Some(draft) = stands? else { return Ok(()) };
         let is_outcome = draft.id == operation.id.outcome();
         self.publish(draft, operation).await?;
         if let Some(memory) = memory.filter(|_| self.is_request() && H::HANDS_OVER && !is_outcome) {
@@ -229,7 +224,7 @@ impl Flow<'_> {
         }
     }
 
-    /// What there is to say, once it stands, and whether the event is to be kept.
+    /// What there is to say, once it stands, and why the event was kept.
     async fn answer_and_remember<H: Handler>(
         &self,
         data: Result<H::Event, Failure>,
@@ -237,11 +232,27 @@ impl Flow<'_> {
         memory: Option<&Memory<'_>>,
     ) -> Result<(Option<Draft>, Option<Poison>), Unsettled> {
         let (draft, poison) = self.answer::<H>(data, operation).await?;
+        let poison = poison.filter(|_| !H::Event::IS_INTERNAL);
+        // Once the failure is remembered, a redelivery recalls it and keeps nothing; and who hears of it finds the letter.
+        if let Some(poison) = poison {
+            self.keep(poison, operation).await?;
+        }
         let draft = match (draft, memory) {
             (Some(draft), Some(memory)) => Some(self.remember(memory, draft, operation).await?),
             (draft, _) => draft,
         };
         Ok((draft, poison))
+    }
+
+    /// Keeps an event that failed through no fault of its requestor. That it can be kept is waited for, but not for ever:
+    /// somebody is waiting for an answer.
+    async fn keep(&self, poison: Poison, operation: &Operation) -> Result<(), Unsettled> {
+        match poison.keep(self.event, operation, &self.world.participants).await {
+            Err(error) if error.is_passing() && operation.tries_before <= PATIENT_TRIES => {
+                Err(unknown(&error))
+            }
+            Err(_) | Ok(()) => Ok(()),
+        }
     }
 
     /// The work itself may tell another end than its request; whoever speaks first is right.

@@ -11,6 +11,9 @@ use super::handler::Operation;
 use crate::event::Event;
 use crate::participants::{DeadLetter, DeadLetterReason, ParticipantError, Participants};
 
+/// What we call the place of letters to others.
+const PLACE: &str = "the dead letters";
+
 /// Runs a part of a handler; one that panics has failed, and disturbs nobody else.
 pub(super) async fn caught<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| Err(Failure::panicked()))
@@ -51,21 +54,43 @@ impl Poison {
         Some(Self { reason, outcome: failure.log_event.name })
     }
 
-    /// Keeps the event, as well as that can be done: its failure is told all the same.
-    pub(super) async fn keep(self, event: &Event, operation: &Operation, participants: &Participants) {
+    /// Keeps the event, where there is a place for that.
+    ///
+    /// # Errors
+    /// When it is not kept although there is a place.
+    pub(super) async fn keep(
+        self,
+        event: &Event,
+        operation: &Operation,
+        participants: &Participants,
+    ) -> Result<(), ParticipantError> {
         let Some(dead_letters) = participants.dead_letters.as_deref() else {
             let reason = self.reason.as_str();
             tracing::warn!(
                 event.id = %event.id, operation.id = %operation.id, reason,
                 "the event is not kept: the section [dead_letters] is empty"
             );
-            return;
+            return Ok(());
         };
-        let letter =
-            DeadLetter { event, name: name(event, operation), reason: self.reason, outcome: self.outcome };
-        if let Err(error) = reached(dead_letters.keep(letter), "the dead letters").await {
+        let kept = reached(dead_letters.keep(self.letter(event, operation)), PLACE).await;
+        kept.inspect_err(|error| {
             tracing::error!(event.id = %event.id, operation.id = %operation.id, "the event is not kept: {error}");
+        })
+    }
+
+    /// Takes the event off again, as well as that can be done.
+    pub(super) async fn discard(self, event: &Event, operation: &Operation, participants: &Participants) {
+        let Some(dead_letters) = participants.dead_letters.as_deref() else { return };
+        if let Err(error) = reached(dead_letters.discard(self.letter(event, operation)), PLACE).await {
+            tracing::warn!(
+                event.id = %event.id, operation.id = %operation.id,
+                "the event is kept although it succeeded: {error}"
+            );
         }
+    }
+
+    fn letter<'a>(&self, event: &'a Event, operation: &Operation) -> DeadLetter<'a> {
+        DeadLetter { event, name: name(event, operation), reason: self.reason, outcome: self.outcome }
     }
 }
 

@@ -49,6 +49,9 @@ impl DeadLetterReason {
 /// A place for dead letters.
 #[async_trait]
 pub trait DeadLetters: Send + Sync {
-    /// Keeps an event unless it is kept already. Waiting is bounded by seconds: an answer is held up by it.
+    /// Keeps an event, in the place of an earlier letter of the same name, with the story of this attempt. Waiting is bounded by seconds: an answer is held up by it.
     async fn keep(&self, letter: DeadLetter<'_>) -> Result<(), ParticipantError>;
+
+    /// Takes an event off again, if it is there. Waiting is bounded in the same way.
+    async fn discard(&self, letter: DeadLetter<'_>) -> Result<(), ParticipantError>;
 }

@@ -196,7 +196,26 @@ impl DeadLetterContainer {
                 tracing::warn!(event.id = %id, reason, "the event is kept as the dead letter {name}");
                 Ok(())
             }
-            Err(error) if code(&error) == Some("BlobAlreadyExists") => Ok(()),
+            // Whoever replays the letter that stands there must not take this one for it, and take it off.
+            Err(error) if code(&error) == Some("BlobAlreadyExists") => {
+                let options = BlockBlobClientUploadOptions {
+                    blob_content_type: Some("application/json".to_owned()),
+                    method_options: silently(),
+                    ..BlockBlobClientUploadOptions::default()
+                };
+                let rewritten = note.upload(Bytes::from(text).into(), Some(options)).await;
+                rewritten.map(|_| ()).map_err(|error| self.failed(&error))
+            }
+            Err(error) => Err(self.failed(&error)),
+        }
+    }
+
+    async fn delete(&self, letter: DeadLetter<'_>) -> Result<(), ParticipantError> {
+        let options =
+            BlobClientDeleteOptions { method_options: silently(), ..BlobClientDeleteOptions::default() };
+        match self.blob(&record::blob_name(letter))?.delete(Some(options)).await {
+            Ok(_) => Ok(()),
+            Err(error) if matches!(code(&error), Some("BlobNotFound" | "ContainerNotFound")) => Ok(()),
             Err(error) => Err(self.failed(&error)),
         }
     }
@@ -213,7 +232,15 @@ impl DeadLetterContainer {
 #[async_trait]
 impl DeadLetters for DeadLetterContainer {
     async fn keep(&self, letter: DeadLetter<'_>) -> Result<(), ParticipantError> {
-        let written = tokio::time::timeout(KEEP_SECONDS_MAX, self.write(letter)).await;
-        written.unwrap_or_else(|_| Err(ParticipantError::Unavailable("the dead letters".to_owned(), None)))
+        in_time(self.write(letter)).await
     }
+
+    async fn discard(&self, letter: DeadLetter<'_>) -> Result<(), ParticipantError> {
+        in_time(self.delete(letter)).await
+    }
+}
+
+async fn in_time(change: impl Future<Output = Result<(), ParticipantError>>) -> Result<(), ParticipantError> {
+    let changed = tokio::time::timeout(KEEP_SECONDS_MAX, change).await;
+    changed.unwrap_or_else(|_| Err(ParticipantError::Unavailable("the dead letters".to_owned(), None)))
 }
