@@ -380,8 +380,10 @@ impl Wires {
             self.die();
             return std::future::pending().await;
         }
-        let is_write = !matches!(*request.method(), Method::GET | Method::HEAD);
-        let fault = roads.weather().fault(road, is_write, roads.now());
+        // Only what must not be there yet can be in conflict with somebody: a note, or something of an encoder's.
+        let is_exclusive = request.headers().contains_key("if-none-match")
+            || matches!(road, Road::West | Road::North) && *request.method() == Method::PUT;
+        let fault = roads.weather().fault(road, is_exclusive, roads.now());
         let answered = match fault {
             Some(Fault::Refused(number, after)) => Ok(refusal(number, after)),
             Some(Fault::Unreachable) => Err(WireError::Connection),

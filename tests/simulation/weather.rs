@@ -124,8 +124,8 @@ impl Weather {
         self.chance.up_to(MINUTE)
     }
 
-    /// What becomes of a request; only one that changes something can be in conflict with somebody.
-    pub fn fault(&mut self, road: Road, is_write: bool, now: Duration) -> Option<Fault> {
+    /// What becomes of a request; only one for something new can be in conflict with somebody.
+    pub fn fault(&mut self, road: Road, is_exclusive: bool, now: Duration) -> Option<Fault> {
         if now >= self.calm {
             return None;
         }
@@ -142,8 +142,8 @@ impl Weather {
             Fault::Refused(429, Some(after)),
             Fault::Refused(500, None),
             Fault::Refused(503, None),
-            Fault::Refused(if is_write && road != Road::Topic { 409 } else { 500 }, None),
-            Fault::Refused(if is_write && road != Road::Topic { 412 } else { 503 }, None),
+            Fault::Refused(if is_exclusive { 409 } else { 500 }, None),
+            Fault::Refused(if is_exclusive { 412 } else { 503 }, None),
             Fault::Unreachable,
             Fault::Hangs,
             Fault::HangsAfter,
