@@ -130,8 +130,13 @@ impl Account {
             Ok(_) => Ok(ticket),
             // The name follows from the operation: a job that carries the same is the one we meant.
             Err(conflict @ ParticipantError::Conflict(..)) => {
-                let found = self.job(&ticket).await?;
-                if job.is(&found) { Ok(ticket) } else { Err(conflict) }
+                match self.job(&ticket).await {
+                    Ok(found) if job.is(&found) => Ok(ticket),
+                    Ok(_) => Err(conflict),
+                    // In the way and not there: an earlier try of ours may still arrive.
+                    Err(ParticipantError::NotFound(..)) => Err(ParticipantError::Unavailable(what, None)),
+                    Err(error) => Err(error),
+                }
             }
             Err(error) => Err(error),
         }
