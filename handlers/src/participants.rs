@@ -129,6 +129,15 @@ impl ParticipantError {
         }
     }
 
+    /// The same, about something that nobody but us makes: whoever is in the way there will be gone.
+    #[must_use]
+    pub fn of_our_own(self) -> Self {
+        match self {
+            Self::Conflict(what, said) => Self::Unavailable(what, said),
+            error => error,
+        }
+    }
+
     /// Whether the same may succeed later.
     #[must_use]
     pub fn is_passing(&self) -> bool {

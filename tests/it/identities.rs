@@ -59,7 +59,10 @@ async fn a_token_or_key_that_is_not_taken_fails_the_request_and_is_told_nobody()
         let mut world = strict_world().await;
         world.restart_with(&identified_by(auth, token)).await.unwrap();
         let answers = encode(&world, "1").await;
-        assert_eq!(types(&answers), ["response.acknowledge", "response.failure"]);
+        // Where a token cannot be had now, the request comes again some times, and is acknowledged each time.
+        let mut types = types(&answers);
+        types.dedup();
+        assert_eq!(types, ["response.acknowledge", "response.failure"]);
         let failure = only(&answers, "response.failure").to_string();
         assert!(failure.contains(&reason.replace('"', "\\\"")), "{failure}");
         assert!(!failure.contains("hush"), "{failure}");

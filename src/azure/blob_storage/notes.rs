@@ -59,7 +59,7 @@ impl BlobStorage {
         match self.write(&note, account, operation, text, &[]).await? {
             Ok(()) => Ok(None),
             Err(error) if code(&error) == Some("BlobAlreadyExists") => self.read(&note).await.map(Some),
-            Err(error) => Err(classify(&error, "the answer of the operation")),
+            Err(error) => Err(classify(&error, "the answer of the operation").of_our_own()),
         }
     }
 
@@ -86,7 +86,7 @@ impl BlobStorage {
         context: &str,
         about: &str,
     ) -> Result<Kept, ParticipantError> {
-        let failed = |error: azure_core::Error| classify(&error, "the operation context");
+        let failed = |error: azure_core::Error| classify(&error, "the operation context").of_our_own();
         let note = self.note(reference)?;
         let attempt = Uuid::new_v4().to_string();
         let metadata = [(ATTEMPT, attempt.as_str()), (ABOUT, about)];

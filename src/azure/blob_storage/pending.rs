@@ -61,10 +61,8 @@ impl BlobStorage {
         let text = serde_json::to_vec(pending).unwrap_or_default();
         let note = self.pending_note(account, operation)?;
         let Err(error) = note.upload(Bytes::from(text).into(), Some(options)).await else { return Ok(()) };
-        match classify(&error, "what is pending") {
+        match classify(&error, "what is pending").of_our_own() {
             passing if passing.is_passing() => Err(passing),
-            // Nothing is said that forbids another; whoever is in the way will be gone.
-            ParticipantError::Conflict(what, said) => Err(ParticipantError::Unavailable(what, said)),
             // The work goes on all the same.
             refused => {
                 tracing::warn!(operation.id = %operation, "work that goes on is not looked after: {refused}");

@@ -219,7 +219,7 @@ impl Account {
             "container": container.container,
             "storageAccountName": container.account,
         }});
-        self.put(&path, ASSETS_VERSION, &body, &what).await.map(|_| ())
+        self.put(&path, ASSETS_VERSION, &body, &what).await.map(|_| ()).map_err(ParticipantError::of_our_own)
     }
 
     async fn send(

@@ -101,7 +101,8 @@ impl Account {
 
     async fn make_transform(&self, name: &str, body: &Value) -> Result<Transform, ParticipantError> {
         let (what, path) = (format!("the transform {name:?}"), format!("transforms/{}", segment(name)));
-        read(&self.put(&path, ENCODING_VERSION, body, &what).await?, &what)
+        let made = self.put(&path, ENCODING_VERSION, body, &what).await;
+        read(&made.map_err(ParticipantError::of_our_own)?, &what)
     }
 
     /// Makes the transform and the assets of a job, or finds them. `step` is where that has got to.
