@@ -11,6 +11,7 @@ pub mod contract;
 pub mod deadletter;
 pub mod endpoint;
 pub mod health;
+pub mod jitter;
 #[cfg(feature = "local")]
 pub mod local;
 pub mod media_info;

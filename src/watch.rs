@@ -16,9 +16,9 @@ use gridwich_handlers::participants::{
 };
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use self::schedule::Schedule;
+use crate::jitter::{about, part_of};
 use crate::steps::{StepKey, Steps, Verdict};
 
 mod events;
@@ -26,8 +26,6 @@ mod schedule;
 
 /// How often it looks: work that fails has usually taken longer than this.
 const EVERY: Duration = Duration::from_secs(60);
-/// Replicas look up to so much earlier or later, so that they do not look all at once.
-const JITTER: Duration = Duration::from_secs(12);
 /// How long a round may take; what is left comes first in the next.
 const ROUND_SECONDS_MAX: Duration = Duration::from_secs(50);
 /// How long one look may take: whoever does not answer by then is in trouble.
@@ -75,7 +73,7 @@ impl Watch {
         let mut wait = part_of(EVERY);
         while stop.run_until_cancelled(tokio::time::sleep(wait)).await.is_some() {
             self.look().await;
-            wait = EVERY - JITTER + part_of(2 * JITTER);
+            wait = about(EVERY);
         }
     }
 
@@ -273,12 +271,6 @@ fn reported_within(over_for_seconds: u64, event: impl FnOnce() -> Event) -> Foun
         0 => Found::Over(event()),
         left => Found::NotYet(Some(Duration::from_secs(left))),
     }
-}
-
-/// A part of some time, another for everybody.
-fn part_of(time: Duration) -> Duration {
-    let [first, second, ..] = Uuid::new_v4().into_bytes();
-    time * u32::from(u16::from_be_bytes([first, second])) / u32::from(u16::MAX)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

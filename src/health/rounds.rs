@@ -8,9 +8,9 @@ use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use super::{Health, Look, Part};
+use crate::jitter::about;
 
 /// How often what is essential is looked at: three failed looks then take the half minute that an outage must last.
 const EVERY: Duration = Duration::from_secs(10);
@@ -52,7 +52,7 @@ impl Rounds {
             let pause = async {
                 self.look(with_others).await;
                 let every = if self.health.readiness(false).is_starting() { EVERY_AT_FIRST } else { EVERY };
-                tokio::time::sleep(jittered(every)).await;
+                tokio::time::sleep(about(every)).await;
             };
             if stop.run_until_cancelled(pause).await.is_none() {
                 return;
@@ -73,10 +73,4 @@ impl Rounds {
         });
         join_all(looks).await;
     }
-}
-
-/// Up to a fifth longer or shorter: replicas that were started together do not ask together.
-fn jittered(every: Duration) -> Duration {
-    let share = f64::from(Uuid::new_v4().as_fields().0) / f64::from(u32::MAX);
-    every.mul_f64(0.8 + 0.4 * share)
 }

@@ -121,8 +121,7 @@ impl Later {
 /// POSTs once, and returns what is to be tried again.
 async fn post(topic: &dyn Topic, batch: Vec<Waiting>, metrics: &Metrics) -> Vec<(Instant, Waiting)> {
     let (body, started) = (array_of(&batch), Instant::now());
-    let jitter = jitter(&body);
-    let posting = AssertUnwindSafe(tokio::time::timeout(POST_SECONDS_MAX, topic.post(body)));
+    let posting = AssertUnwindSafe(tokio::time::timeout(POST_SECONDS_MAX, topic.post(body.clone())));
     let result = match posting.catch_unwind().await {
         Ok(in_time) => in_time.unwrap_or_else(|_| Err(unanswered("the topic did not answer in time"))),
         Err(_) => Err(unanswered("the POST panicked")),
@@ -140,6 +139,7 @@ async fn post(topic: &dyn Topic, batch: Vec<Waiting>, metrics: &Metrics) -> Vec<
         let alone = |waiting| (Instant::now(), Waiting { is_alone: true, ..waiting });
         return batch.into_iter().map(alone).collect();
     }
+    let jitter = jitter(&body);
     let mut again = Vec::new();
     for waiting in batch {
         match wait(&waiting, &error, jitter) {

@@ -1,10 +1,16 @@
-//! The cloud that worlds in memory are put into, and how a processor is subscribed to it. Not what is asked of either.
+//! The cloud that worlds in memory are put into, how a processor is subscribed to it, and how its services are called. Not what
+//! is asked of them.
 
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
+use axum::body::Body;
 use bytes::Bytes;
+use gridwich::azure::wire::WireError;
+use http::{Request, Response};
+use http_body_util::BodyExt as _;
 use local_azure::blob_storage::{CopyPace, Keep, Rehydration};
 use local_azure::clock::Clock;
 use local_azure::cloud::{Cloud, CloudSettings};
@@ -14,6 +20,7 @@ use local_azure::event_grid::{
 use local_azure::ids::{Ids, development_key};
 use local_azure::media_services::{Encoder, Script, Scripted, ScriptedOutput, StreamingSettings};
 use local_azure::webhook::Webhooks;
+use tower::ServiceExt as _;
 
 pub const EVENT_GRID: &str = "127.0.0.1:7072";
 pub const STORAGE: &str = "127.0.0.1:10000";
@@ -164,4 +171,18 @@ pub fn config() -> String {
         );
     }
     text
+}
+
+/// Calls a service in memory as a request over its wire would.
+pub async fn call(service: Router, request: Request<Bytes>) -> Result<Response<Bytes>, WireError> {
+    let (mut parts, body) = request.into_parts();
+    let host = parts.uri.authority().map(ToString::to_string).unwrap_or_default();
+    parts.headers.insert("host", host.parse().unwrap());
+    if !body.is_empty() && !parts.headers.contains_key("content-length") {
+        parts.headers.insert("content-length", body.len().into());
+    }
+    let answer = service.oneshot(Request::from_parts(parts, Body::from(body))).await.unwrap();
+    let (parts, body) = answer.into_parts();
+    let body = body.collect().await.map_err(|_| WireError::Broken)?.to_bytes();
+    Ok(Response::from_parts(parts, body))
 }

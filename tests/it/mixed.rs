@@ -10,24 +10,12 @@ use http::StatusCode;
 use local_azure::event_grid::Watched;
 use serde_json::{Value, json};
 
+use crate::simulation::chance::Chance;
 use crate::world::{Options, World};
 
 /// In each of two worlds.
 const REQUESTS: usize = 5_000;
 const ACCOUNT: &str = "http://127.0.0.1:10000/archive";
-
-/// Steele, Lea and Flood's SplitMix64: enough to mix requests, and the same everywhere.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, sides: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) % sides as u64) as usize
-    }
-}
 
 /// What a blob should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +34,7 @@ impl Model {
     }
 
     /// Makes up a request, and whether it can be carried out; if so, the model has changed.
-    fn request(&mut self, dice: &mut Dice) -> (&'static str, Value, bool) {
+    fn request(&mut self, dice: &mut Chance) -> (&'static str, Value, bool) {
         let container = format!("show-{}", dice.below(6));
         let name = format!("clip {}+ü#.mp4", dice.below(5));
         let uri = format!("{ACCOUNT}/{container}/{}", name.replace(' ', "%20").replace('#', "%23"));
@@ -121,7 +109,7 @@ async fn mix(seed: u64) {
     let world = World::with(Options { config, copy_takes: Duration::ZERO, ..Options::default() }).await;
     world.upload("inbox", "show", "clip.mp4", b"moving pictures").await;
     world.set_metadata("inbox", "show", "clip.mp4", &[("from", "source")]).await;
-    let (mut dice, mut model) = (Dice(seed), Model::default());
+    let (mut dice, mut model) = (Chance::seeded(seed), Model::default());
     let (mut late, mut expected) = (Vec::<Value>::new(), Vec::new());
     let (mut answers, mut heard) = (world.cloud.event_grid.watch("responses").unwrap(), Heard::new());
     for n in 0..REQUESTS {

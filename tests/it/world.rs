@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::Router;
-use axum::body::Body;
 use bytes::Bytes;
 use futures_util::{FutureExt as _, StreamExt as _};
 use gridwich::app::App;
@@ -18,7 +17,6 @@ use gridwich::telemetry::Telemetry;
 use gridwich::watch::Watch;
 use gridwich_handlers::participants::{BlobAddress, ContainerAddress, Participants, Storage as _};
 use http::{Method, Request, Response, StatusCode};
-use http_body_util::BodyExt as _;
 use local_azure::clock::Clock;
 use local_azure::cloud::Cloud;
 use local_azure::event_grid::Watched;
@@ -27,13 +25,12 @@ use local_azure::inside::BlobFiles as _;
 use local_azure::webhook::{WebhookError, Webhooks};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
-use tower::ServiceExt as _;
 
 pub use crate::cloud::{
     ACCOUNTS, EVENT_GRID, KEY_VAULT, MEDIA, Options, PROCESSOR, REGIONS, STORAGE, STREAMING, config,
     usual_script,
 };
-use crate::cloud::{cloud, requests_topic, scopes, subscribe, topic};
+use crate::cloud::{call, cloud, requests_topic, scopes, subscribe, topic};
 
 /// The cloud, the processor, and the wires between them.
 pub struct World {
@@ -330,15 +327,7 @@ impl Network {
         let host = request.uri().authority().map(ToString::to_string).unwrap_or_default();
         let service = self.hosts.lock().unwrap_or_else(PoisonError::into_inner).get(&host).cloned();
         let service = service.ok_or(WireError::Connection)?;
-        let (mut parts, body) = request.into_parts();
-        parts.headers.insert("host", host.parse().unwrap());
-        if !body.is_empty() && !parts.headers.contains_key("content-length") {
-            parts.headers.insert("content-length", body.len().into());
-        }
-        let answer = service.oneshot(Request::from_parts(parts, Body::from(body))).await.unwrap();
-        let (parts, body) = answer.into_parts();
-        let body = body.collect().await.map_err(|_| WireError::Broken)?.to_bytes();
-        Ok(Response::from_parts(parts, body))
+        call(service, request).await
     }
 }
 

@@ -2,25 +2,23 @@
 
 use std::time::Duration;
 
-/// SplitMix64 of Steele, Lea and Flood ("Fast splittable pseudorandom number generators", 2014): the same everywhere.
-pub struct Chance(u64);
+use local_azure::ids::Ids;
+
+/// A stream of draws, the same everywhere.
+pub struct Chance(Ids);
 
 impl Chance {
+    pub fn seeded(seed: u64) -> Self {
+        Self(Ids::seeded(seed))
+    }
+
     /// A stream of its own for each purpose, so that a draw more in one changes nothing in another.
     pub fn of(seed: u64, purpose: &str) -> Self {
-        let mut mixed = Self(seed);
-        for byte in purpose.bytes() {
-            mixed.0 = mixed.bits() ^ u64::from(byte);
-        }
-        mixed
+        Self::seeded(purpose.bytes().fold(seed, |seed, byte| Ids::seeded(seed).bits() ^ u64::from(byte)))
     }
 
     pub fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        self.0.bits()
     }
 
     pub fn below(&mut self, sides: usize) -> usize {

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::chance::Chance;
-use crate::cloud::{MEDIA, STORAGE};
+use crate::cloud::STORAGE;
 
 /// How an operation must end.
 #[derive(Clone, Copy, Debug)]
@@ -157,9 +157,4 @@ pub fn operation_in(path: &str) -> Option<usize> {
     let (_, rest) = path.rsplit_once("op-")?;
     let digits = rest.find(|c: char| !c.is_ascii_digit()).map_or(rest, |end| &rest[..end]);
     digits.parse().ok()
-}
-
-/// Whether a path is the media service's.
-pub fn is_media(host: &str) -> bool {
-    host == MEDIA
 }

@@ -7,24 +7,21 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::Router;
-use axum::body::Body;
 use bytes::Bytes;
 use gridwich::azure::wire::{Wire, WireError};
 use http::{Method, Request, Response, StatusCode};
-use http_body_util::BodyExt as _;
 use local_azure::webhook::{WebhookError, Webhooks};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tower::ServiceExt as _;
 
 use super::chance::Chance;
 use super::ledger::{COPIED, Ledger, moment};
-use super::requests::{is_media, operation_in};
+use super::requests::operation_in;
 use super::sabotage::{Bug, Saboteur, Sent, answer};
 use super::weather::{Fault, Mishap, Road, Weather, status};
-use crate::cloud::{EVENT_GRID, STORAGE};
+use crate::cloud::{EVENT_GRID, MEDIA, STORAGE, call};
 
 /// Event Grid waits so long for an answer; one that comes later comes to nobody.
 const LATE: Duration = Duration::from_secs(40);
@@ -315,22 +312,9 @@ fn effect(
         (STORAGE, "PUT", 201) if is_container && is_plain => Some("container made"),
         (STORAGE, "DELETE", 202) if is_container => Some("container deleted"),
         (STORAGE, "DELETE", 202) => Some("blob deleted"),
-        (host, "PUT", 201) if is_media(host) && path.contains("/jobs/") => Some("job made"),
+        (MEDIA, "PUT", 201) if path.contains("/jobs/") => Some("job made"),
         _ => None,
     }
-}
-
-async fn call(service: Router, request: Request<Bytes>) -> Result<Response<Bytes>, WireError> {
-    let (mut parts, body) = request.into_parts();
-    let host = parts.uri.authority().map(ToString::to_string).unwrap_or_default();
-    parts.headers.insert("host", host.parse().unwrap());
-    if !body.is_empty() && !parts.headers.contains_key("content-length") {
-        parts.headers.insert("content-length", body.len().into());
-    }
-    let answer = service.oneshot(Request::from_parts(parts, Body::from(body))).await.unwrap();
-    let (parts, body) = answer.into_parts();
-    let body = body.collect().await.map_err(|_| WireError::Broken)?.to_bytes();
-    Ok(Response::from_parts(parts, body))
 }
 
 /// What one processor sends, as long as it lives.

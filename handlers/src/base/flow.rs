@@ -84,17 +84,13 @@ pub(super) async fn run<H: Handler>(event: Event, world: World) -> Result<(), Un
         },
         Err(_) => Ok(flow.recover_from_unreadable()),
     };
-    let (mut operation, parent) = match &recovered {
+    let (mut operation, parent, home) = match &recovered {
         Ok(Recovered::Nobody) => return Ok(()),
-        Ok(Recovered::Operation { context, operation, trace, .. }) => {
+        Ok(Recovered::Operation { context, operation, trace, home }) => {
             let named = || event.trace.clone().or_else(|| context.as_ref().and_then(trace_in));
-            (flow.operation(context.clone(), *operation), trace.clone().or_else(named))
+            (flow.operation(context.clone(), *operation), trace.clone().or_else(named), home.clone())
         }
-        Err(failure) => (flow.operation(None, failure.operation), event.trace.clone()),
-    };
-    let home = match &recovered {
-        Ok(Recovered::Operation { home, .. }) => home.clone(),
-        Ok(Recovered::Nobody) | Err(_) => None,
+        Err(failure) => (flow.operation(None, failure.operation), event.trace.clone(), None),
     };
     if H::Event::CAN_BE_MUTED && operation.context.as_ref().is_some_and(OperationContext::is_muted) {
         // What is muted happens for the purposes of whoever muted it, and nobody is told.

@@ -198,13 +198,7 @@ impl DeadLetterContainer {
             }
             // Whoever replays the letter that stands there must not take this one for it, and take it off.
             Err(error) if code(&error) == Some("BlobAlreadyExists") => {
-                let options = BlockBlobClientUploadOptions {
-                    blob_content_type: Some("application/json".to_owned()),
-                    method_options: silently(),
-                    ..BlockBlobClientUploadOptions::default()
-                };
-                let rewritten = note.upload(Bytes::from(text).into(), Some(options)).await;
-                rewritten.map(|_| ()).map_err(|error| self.failed(&error))
+                notes::overwrite(&note, text).await.map_err(|error| self.failed(&error))
             }
             Err(error) => Err(self.failed(&error)),
         }

@@ -28,8 +28,12 @@ const ENDED: &str = "ended/";
 impl BlobStorage {
     /// Where an operation's context is kept.
     pub(super) fn note(&self, reference: &ContextReference) -> Result<BlobClient, ParticipantError> {
-        let container = own_container(&reference.account);
-        Ok(self.container(&container)?.blob_client(&reference.operation.digits()))
+        self.own_blob(&reference.account, &reference.operation.digits())
+    }
+
+    /// A blob in the container of an account that is ours alone.
+    pub(super) fn own_blob(&self, account: &str, name: &str) -> Result<BlobClient, ParticipantError> {
+        Ok(self.container(&own_container(account))?.blob_client(name))
     }
 
     /// Where it is written down what was said of an operation.
@@ -43,8 +47,7 @@ impl BlobStorage {
             Said::Answer => ANSWERED,
             Said::End => ENDED,
         };
-        let name = format!("{folder}{}", operation.digits());
-        Ok(self.container(&own_container(account))?.blob_client(&name))
+        self.own_blob(account, &format!("{folder}{}", operation.digits()))
     }
 
     /// Writes it down unless something stands there, which is then returned.
@@ -157,4 +160,14 @@ pub(super) async fn write(
         ..BlockBlobClientUploadOptions::default()
     };
     note.upload(Bytes::copy_from_slice(text.as_bytes()).into(), Some(options)).await.map(|_| ())
+}
+
+/// Writes a note, whatever stands there.
+pub(super) async fn overwrite(note: &BlobClient, text: impl Into<Bytes>) -> azure_core::Result<()> {
+    let options = BlockBlobClientUploadOptions {
+        blob_content_type: Some("application/json".to_owned()),
+        method_options: silently(),
+        ..BlockBlobClientUploadOptions::default()
+    };
+    note.upload(text.into().into(), Some(options)).await.map(|_| ())
 }

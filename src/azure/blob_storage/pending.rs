@@ -5,14 +5,13 @@ use azure_core::time::Duration;
 use azure_storage_blob::BlobClient;
 use azure_storage_blob::models::{
     BlobClientDeleteOptions, BlobClientGetPropertiesResultHeaders, BlobContainerClientListBlobsOptions,
-    BlobItem, BlockBlobClientUploadOptions,
+    BlobItem,
 };
-use bytes::Bytes;
 use futures_util::TryStreamExt as _;
 use gridwich_handlers::operation_id::OperationId;
 use gridwich_handlers::participants::{ParticipantError, Pending, PendingEntry, PendingPage, Sign};
 
-use super::notes::{own_container, write};
+use super::notes::{overwrite, own_container, write};
 use super::{BlobStorage, silently};
 use crate::azure::classify::{classify, code};
 use crate::clock;
@@ -37,13 +36,11 @@ impl BlobStorage {
             Sign::Gone => GONE,
             Sign::Ended => "",
         };
-        let name = format!("{UNCLEAR}{}{end}", operation.digits());
-        Ok(self.container(&own_container(account))?.blob_client(&name))
+        self.own_blob(account, &format!("{UNCLEAR}{}{end}", operation.digits()))
     }
 
     fn pending_note(&self, account: &str, operation: OperationId) -> Result<BlobClient, ParticipantError> {
-        let name = format!("{PENDING}{}", operation.digits());
-        Ok(self.container(&own_container(account))?.blob_client(&name))
+        self.own_blob(account, &format!("{PENDING}{}", operation.digits()))
     }
 
     /// The container is there, because the operation was noted in it.
@@ -53,14 +50,9 @@ impl BlobStorage {
         operation: OperationId,
         pending: &Pending,
     ) -> Result<(), ParticipantError> {
-        let options = BlockBlobClientUploadOptions {
-            blob_content_type: Some("application/json".to_owned()),
-            method_options: silently(),
-            ..BlockBlobClientUploadOptions::default()
-        };
         let text = serde_json::to_vec(pending).unwrap_or_default();
         let note = self.pending_note(account, operation)?;
-        let Err(error) = note.upload(Bytes::from(text).into(), Some(options)).await else { return Ok(()) };
+        let Err(error) = overwrite(&note, text).await else { return Ok(()) };
         match classify(&error, "what is pending").of_our_own() {
             passing if passing.is_passing() => Err(passing),
             // The work goes on all the same.
