@@ -88,7 +88,7 @@ async fn world() -> World {
 }
 
 /// As an operator's mistake has it: these types reach nobody.
-async fn lose(world: &World, topic: &str, types: &[&str]) {
+pub async fn lose(world: &World, topic: &str, types: &[&str]) {
     let media = world.cloud.media_services.account_id(topic);
     let scope = media.unwrap_or_else(|| world.cloud.blob_storage.account_id(topic));
     let mut properties = SubscriptionProperties::to_webhook(format!("http://{PROCESSOR}/api/EventGrid"));
@@ -102,7 +102,7 @@ async fn lose(world: &World, topic: &str, types: &[&str]) {
 }
 
 /// So many minutes, in each of which the processor looks once after what is pending.
-async fn minutes(world: &World, minutes: u32) {
+pub async fn minutes(world: &World, minutes: u32) {
     for _ in 0..minutes {
         tokio::time::sleep(Duration::from_secs(60)).await;
         world.look_after_copies().await;

@@ -14,6 +14,7 @@ mod dead_letters;
 mod deadletter;
 mod delivery;
 mod demo;
+mod doubt;
 mod encodes;
 mod endpoint;
 mod full_disk;

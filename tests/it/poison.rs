@@ -208,7 +208,7 @@ async fn a_request_whose_storage_stays_out_of_reach_fails_once_when_the_patience
     world.upload("inbox", "show-17", "clip.mp4", b"moving pictures").await;
     let faults = world.cloud.faults.storage.clone();
     faults.always(Fault::Refuse(StatusCode::SERVICE_UNAVAILABLE, None), |parts| {
-        parts.method == "PUT" && parts.uri.path().ends_with("/archive/show-17/clip.mp4")
+        parts.method == "HEAD" && parts.uri.path().ends_with("/inbox/show-17/clip.mp4")
     });
     for tries_before in 0..8 {
         let status = deliver(&world, json!([copy("1")]), tries_before).await;

@@ -82,6 +82,13 @@ struct Said {
     data: String,
 }
 
+impl Said {
+    /// Whether it says itself that the outcome was never learnt.
+    fn is_in_doubt(&self) -> bool {
+        self.event_type == FAILURE && self.data.contains("it is not known whether what was asked was done")
+    }
+}
+
 /// What is known of one operation.
 struct Account {
     request: Request,
@@ -258,7 +265,7 @@ impl Ledger {
         for (kind, times) in doubled.filter(|(kind, _)| **kind != ACKNOWLEDGE && !is_outcome(kind)) {
             faults.push((Promise::RepeatsAreEqual, format!("{kind} under {times} ids")));
         }
-        let has_failed = outcomes.iter().any(|(_, kind)| *kind == FAILURE);
+        let has_failed = account.said.values().any(|said| said.event_type == FAILURE && !said.is_in_doubt());
         if let Some(what) = account.done.keys().find(|what| has_failed && **what != COPIED) {
             faults.push((Promise::TrueFailures, format!("failed, and {what} all the same")));
         }
@@ -280,7 +287,8 @@ impl Ledger {
         let (mut ended, mut failed) = (BTreeMap::new(), 0);
         for account in &self.accounts {
             for said in account.said.values().filter(|said| is_outcome(&said.event_type)) {
-                *ended.entry(said.event_type.clone()).or_default() += 1;
+                let doubt = if said.is_in_doubt() { ", in doubt" } else { "" };
+                *ended.entry(said.event_type.clone() + doubt).or_default() += 1;
                 failed +=
                     u64::from(said.event_type == FAILURE && matches!(account.request.ends, Ends::With(_)));
             }

@@ -19,6 +19,8 @@ const DETAILS_MAX: usize = 16;
 
 /// Longer sentences are cut: with the largest context a failure must still fit into an event.
 const MESSAGE_CHARACTERS_MAX: usize = 2_000;
+/// What is added where the outcome was never learnt.
+const IN_DOUBT: &str = "; it is not known whether what was asked was done all the same";
 
 /// A stable number and its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,10 +40,8 @@ pub struct Failure {
     pub message: String,
     /// Whether the outside system reported it, rather than we found it: the original formed two kinds of subject.
     pub is_reported: bool,
-    /// Whether the same may succeed later.
+    /// Whether the same may succeed later, so that nothing is to be said yet: the event comes again.
     pub is_passing: bool,
-    /// Whether nothing is to be said yet: the event is to come again.
-    pub comes_again: bool,
     /// Whether a part of the handler panicked.
     pub has_panicked: bool,
     /// The operation that failed, where that is known although its context is not.
@@ -60,7 +60,6 @@ impl Failure {
             message,
             is_reported: false,
             is_passing: false,
-            comes_again: false,
             has_panicked: false,
             operation: None,
             job: None,
@@ -81,7 +80,7 @@ impl Failure {
 
     /// Not a failure: what became of the request will be known when the event comes again.
     pub fn not_yet(log_event: LogEvent, message: impl Into<String>) -> Self {
-        Self { is_passing: true, comes_again: true, ..Self::new(log_event, message) }
+        Self { is_passing: true, ..Self::new(log_event, message) }
     }
 
     /// Turns a participant's answer into a failure with a number. One that is passing is looked into when the event comes
@@ -91,6 +90,17 @@ impl Failure {
             let is_passing = error.is_passing();
             Self { is_passing, ..Self::new(log_event, error.to_string()) }.caused_by_source_of(error)
         }
+    }
+
+    /// Decides whether the event comes again, for a handler that knows better than the participant.
+    pub(crate) fn for_another_try(self, is_passing: bool) -> Self {
+        Self { is_passing, ..self }
+    }
+
+    /// Says that it is not known whether what was asked was done all the same.
+    pub(super) fn in_doubt(self) -> Self {
+        let message = fit_for_strangers(&self.message, MESSAGE_CHARACTERS_MAX - IN_DOUBT.len());
+        Self { message: message + IN_DOUBT, ..self }
     }
 
     /// Names the encode job that failed.

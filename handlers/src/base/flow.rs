@@ -9,6 +9,7 @@ use tracing::{Instrument as _, Span};
 use uuid::Uuid;
 
 use super::answer::{Kind, ResponseData, Spoken, to_json};
+use super::carry::begun_before;
 use super::failure::{Failure, HandlerName, RequestName};
 use super::handler::{EventData, Handler, Operation, Recovered, Step};
 use super::log_events;
@@ -32,6 +33,9 @@ const ANSWER_BYTES_MAX: usize = 700_000;
 /// So often a request comes again while it is not known what became of it: Event Grid's waits add up to a quarter of an hour
 /// by then.
 const PATIENT_TRIES: u32 = 5;
+/// So often it comes again while it has begun, and may have been done: the delivery after so many is the last one that Event
+/// Grid makes before its day is over, because its waits of 10 s to 12 h add up to 22 h 47 min by then.
+const BEGUN_TRIES: u32 = 9;
 /// So often it comes again while it cannot be kept, or looked up, what it is answered: what is said without that, another
 /// delivery may contradict. Event Grid's waits add up to an hour and three quarters by then.
 const MINDFUL_TRIES: u32 = 7;
@@ -227,7 +231,7 @@ impl Flow<'_> {
         operation: &Operation,
         memory: Option<&Memory<'_>>,
     ) -> Result<(Option<Draft>, Option<Poison>), Unsettled> {
-        let (draft, poison) = self.answer::<H>(data, operation).await?;
+        let (draft, poison) = self.answer::<H>(data, operation, memory).await?;
         let poison = poison.filter(|_| !H::Event::IS_INTERNAL);
         // Once the failure is remembered, a redelivery recalls it and keeps nothing; and who hears of it finds the letter.
         if let Some(poison) = poison {
@@ -318,6 +322,7 @@ impl Flow<'_> {
         &self,
         data: Result<H::Event, Failure>,
         operation: &Operation,
+        memory: Option<&Memory<'_>>,
     ) -> Result<(Option<Draft>, Option<Poison>), Unsettled> {
         let step = Step { operation, participants: &self.world.participants };
         let answer = caught(async {
@@ -328,20 +333,41 @@ impl Flow<'_> {
             Ok(draft) => return Ok((draft, None)),
             Err(failure) => failure,
         };
-        // The work is over whether or not we can look: saying that it failed would be untrue.
-        let is_over = failure.is_passing && !self.is_request();
-        // Whoever did not answer may have done it, or may do it the next time; but somebody is waiting for an answer.
-        let may_yet_succeed =
-            (failure.comes_again || failure.is_passing) && operation.tries_before <= PATIENT_TRIES;
-        if is_over || may_yet_succeed {
-            return Err(Unsettled::Unknown(failure.message));
-        }
+        let failure = match failure.is_passing {
+            true => self.give_up(failure, &step, memory).await?,
+            false => failure,
+        };
         let poison = Poison::in_failure(&failure, self.is_request());
         if H::Event::IS_INTERIM {
             self.log(&failure, operation);
             return Ok((None, poison));
         }
         Ok((Some(self.failure(&failure, operation)), poison))
+    }
+
+    /// Gives up something that may succeed the next time, or may have been done by whoever did not answer; but somebody is
+    /// waiting for an answer.
+    async fn give_up(
+        &self,
+        failure: Failure,
+        step: &Step<'_>,
+        memory: Option<&Memory<'_>>,
+    ) -> Result<Failure, Unsettled> {
+        let tries = step.operation.tries_before;
+        // What is reported has happened, whether or not we can look: saying that it failed would be untrue.
+        if !self.is_request() || tries <= PATIENT_TRIES {
+            return Err(Unsettled::Unknown(failure.message));
+        }
+        let Some(memory) = memory else { return Ok(failure) };
+        let may_be_done = match begun_before(step, &memory.account).await {
+            Ok(note) => note.is_some(),
+            Err(not_found_out) => not_found_out.is_passing,
+        };
+        match may_be_done {
+            false => Ok(failure),
+            true if tries < BEGUN_TRIES => Err(Unsettled::Unknown(failure.message)),
+            true => Ok(failure.in_doubt()),
+        }
     }
 
     async fn acknowledge(&self, operation: &Operation) -> Result<(), PublishError> {

@@ -46,7 +46,7 @@ impl Poison {
     pub(super) fn in_failure(failure: &Failure, is_request: bool) -> Option<Self> {
         let reason = if failure.has_panicked {
             DeadLetterReason::HandlerPanicked
-        } else if is_request && (failure.is_passing || failure.comes_again) {
+        } else if is_request && failure.is_passing {
             DeadLetterReason::ParticipantUnavailable
         } else {
             return None;

@@ -115,7 +115,7 @@ impl Handler for RollkeyStorage {
         };
         let RollkeyStorageRequest { account, key_name, .. } = request;
         Ok(match roll(roller, &account, &key_name, step).await {
-            Err(failure) if failure.comes_again => return Err(failure),
+            Err(failure) if failure.is_passing => return Err(failure),
             Ok(()) => {
                 let key_holders = step.participants.key_holders.get(&account).cloned().unwrap_or_default();
                 Either::One(RollkeyStorageSuccess { account, key_name, key_holders })
@@ -133,10 +133,10 @@ async fn roll(roller: &dyn KeyRoller, account: &str, key_name: &str, step: &Step
         let message = format!("keyName: expected key1 or key2, found {key_name:?}");
         return Err(Failure::new(log_events::KEY_NOT_ROLLED, message));
     }
-    let begun = begin(step, account, key_name).await.map_err(|mut failure| {
+    let begun = begin(step, account, key_name).await.map_err(|failure| {
         // It may be because the key that we use has been replaced; then the answer is on its way, or has been given.
-        failure.comes_again = step.operation.tries_before > 0 && failure.is_from_outside();
-        failure
+        let comes_again = step.operation.tries_before > 0 && failure.is_from_outside();
+        failure.for_another_try(comes_again)
     });
     if let Some(before) = begun?.before {
         if before.seconds_ago < ROLL_SECONDS_MAX {
@@ -147,5 +147,7 @@ async fn roll(roller: &dyn KeyRoller, account: &str, key_name: &str, step: &Step
                        account's keys and ask again";
         return Err(Failure::new(log_events::KEY_NOT_ROLLED, message));
     }
-    roller.roll(account, key_name).await.map_err(Failure::of(log_events::KEY_NOT_ROLLED))
+    // It may have been replaced: whoever tried again would take away the new one.
+    let rolled = roller.roll(account, key_name).await.map_err(Failure::of(log_events::KEY_NOT_ROLLED));
+    rolled.map_err(|failure| failure.for_another_try(false))
 }
