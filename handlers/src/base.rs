@@ -7,7 +7,7 @@ pub(crate) use carry::{arrive, arrive_with_end, has_had_effect, is_ours, place};
 pub use dispatch::{Dispatcher, HandlerContract, Handling, Route, common_answers};
 pub use failure::{Failure, LogEvent};
 pub use flow::{Spans, Unsettled, World, refuse};
-pub use handler::{EventData, Handler, Operation, Recovered, Step};
+pub use handler::{Effect, EventData, Handler, Operation, Recovered, Step};
 pub use publish::{Draft, PublishError, Publisher};
 pub use read::{DataError, read};
 

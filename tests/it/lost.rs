@@ -382,7 +382,7 @@ async fn a_request_that_was_said_to_have_failed_does_not_succeed_later() {
     let lost = Fault::AnswerAfter(StatusCode::SERVICE_UNAVAILABLE);
     world.cloud.faults.media.always(lost, is_job);
     // As often as it is waited to be known what became of it.
-    assert_eq!(give(&world, "6", &v3().event()).await, StatusCode::OK);
+    assert_eq!(give(&world, "9", &v3().event()).await, StatusCode::OK);
     let failed = ended(&world).await;
     assert_eq!(
         (&failed["eventType"], &failed["data"]["logEventId"]),

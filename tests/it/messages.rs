@@ -127,7 +127,7 @@ async fn what_storage_out_of_reach_costs_each_request() {
         let headers = [("content-type", "application/json"), ("aeg-delivery-count", "7")];
         let waited = book.world.deliver_with(&headers, event.to_string()).await;
         assert_eq!(waited.status(), StatusCode::SERVICE_UNAVAILABLE, "{event_type}");
-        let answers = book.hear(&event, "8").await;
+        let answers = book.hear(&event, "9").await;
         assert!(answers.last().unwrap()["eventType"].as_str().unwrap().ends_with("failure"), "{answers:?}");
         book.pages.push(format!("# {event_type}\n{}", written(&answers, "  ")));
     }

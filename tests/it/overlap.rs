@@ -102,7 +102,7 @@ async fn a_deletion_killed_after_its_note_does_not_claim_what_others_have_change
     // Storage might be about to report that it had been deleted before.
     let early = give(&world, "1", &on("d", "request.blob.delete", SOURCE)).await;
     assert_eq!(early, StatusCode::SERVICE_UNAVAILABLE);
-    give(&world, "6", &on("d", "request.blob.delete", SOURCE)).await;
+    give(&world, "9", &on("d", "request.blob.delete", SOURCE)).await;
     world.settled().await;
     assert_eq!(heard(&world, "d"), ["response.failure"]);
     assert!(world.storage().properties(&blob).await.is_ok());

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::answer::{Kind, ResponseData, Spoken, to_json};
 use super::carry::begun_before;
 use super::failure::{Failure, HandlerName, RequestName};
-use super::handler::{EventData, Handler, Operation, Recovered, Step};
+use super::handler::{Effect, EventData, Handler, Operation, Recovered, Step};
 use super::log_events;
 use super::memory::Memory;
 use super::poison::{Poison, caught, caught_at_once};
@@ -334,7 +334,7 @@ impl Flow<'_> {
             Err(failure) => failure,
         };
         let failure = match failure.is_passing {
-            true => self.give_up(failure, &step, memory).await?,
+            true => self.give_up::<H>(failure, &step, memory).await?,
             false => failure,
         };
         let poison = Poison::in_failure(&failure, self.is_request());
@@ -347,7 +347,7 @@ impl Flow<'_> {
 
     /// Gives up something that may succeed the next time, or may have been done by whoever did not answer; but somebody is
     /// waiting for an answer.
-    async fn give_up(
+    async fn give_up<H: Handler>(
         &self,
         failure: Failure,
         step: &Step<'_>,
@@ -358,15 +358,16 @@ impl Flow<'_> {
         if !self.is_request() || tries <= PATIENT_TRIES {
             return Err(Unsettled::Unknown(failure.message));
         }
-        let Some(memory) = memory else { return Ok(failure) };
-        let may_be_done = match begun_before(step, &memory.account).await {
-            Ok(note) => note.is_some(),
-            Err(not_found_out) => not_found_out.is_passing,
-        };
-        match may_be_done {
-            false => Ok(failure),
-            true if tries < BEGUN_TRIES => Err(Unsettled::Unknown(failure.message)),
-            true => Ok(failure.in_doubt()),
+        match (H::EFFECT, memory) {
+            (Effect::Nothing, _) => Ok(failure),
+            (Effect::Noted, Some(memory)) if tries < BEGUN_TRIES => {
+                match begun_before(step, &memory.account).await {
+                    Ok(None) => Ok(failure),
+                    Err(not_found_out) if !not_found_out.is_passing => Ok(failure),
+                    Ok(Some(_)) | Err(_) => Err(Unsettled::Unknown(failure.message)),
+                }
+            }
+            (Effect::Noted | Effect::Unnoted, _) => Ok(failure.in_doubt()),
         }
     }
 

@@ -67,6 +67,9 @@ pub trait Handler: 'static {
     /// remembered as the end, so that nobody says otherwise later.
     const HANDS_OVER: bool = false;
 
+    /// What a request may have changed when it is not known how it ended.
+    const EFFECT: Effect = if Self::HANDS_OVER { Effect::Noted } else { Effect::Unnoted };
+
     /// Does the work, or gives it away.
     fn handle(
         event: Self::Event,
@@ -91,6 +94,17 @@ pub trait Handler: 'static {
         let context = event.operation_context().cloned();
         async { Ok(Recovered::Operation { context, operation: None, trace: None, home: None }) }
     }
+}
+
+/// What a request may have changed when somebody who was to take part did not answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Nothing: it only looks.
+    Nothing,
+    /// Something, but nothing before it has been noted in the handler's memory that it began.
+    Noted,
+    /// Something for all that is known.
+    Unnoted,
 }
 
 /// What is known of the operation behind an event.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value, json};
 
-use crate::base::{Answer, EventData, Failure, Handler, Step, log_events};
+use crate::base::{Answer, Effect, EventData, Failure, Handler, Step, log_events};
 use crate::operation_context::OperationContext;
 use crate::participants::{Analysis, AnalyzeError, Participants};
 use crate::resource_uri::ResourceUri;
@@ -80,6 +80,7 @@ impl Handler for BlobAnalysisCreate {
 
     const ID: &'static str = "A7250940-98C8-4CC5-A66C-45A2972FF3A2";
     const CLASS: &'static str = "BlobAnalysisMediaInfoHandler";
+    const EFFECT: Effect = Effect::Nothing;
 
     fn memory(request: &Self::Event, participants: &Participants) -> Option<String> {
         participants.account_of(request.blob_uri.as_str())

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::base::{Answer, EventData, Failure, Handler, Step, begin, begun_before, log_events};
+use crate::base::{Answer, Effect, EventData, Failure, Handler, Step, begin, begun_before, log_events};
 use crate::operation_context::OperationContext;
 use crate::participants::{ContainerAddress, ParticipantError, Participants};
 
@@ -64,6 +64,7 @@ impl Handler for BlobContainerDelete {
 
     const ID: &'static str = "B8AC2788-7818-11EA-BC55-024DAC130003";
     const CLASS: &'static str = "ContainerDeleteHandler";
+    const EFFECT: Effect = Effect::Noted;
 
     fn memory(request: &Self::Event, _: &Participants) -> Option<String> {
         Some(request.storage_account_name.clone())

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::base::{Answer, EventData, Failure, Handler, Step, log_events};
+use crate::base::{Answer, Effect, EventData, Failure, Handler, Step, log_events};
 use crate::operation_context::OperationContext;
 use crate::participants::{ParticipantError, SignedUrl};
 use crate::resource_uri::ResourceUri;
@@ -74,6 +74,7 @@ impl Handler for BlobSasUrlCreate {
 
     const ID: &'static str = "dfe336ce-4d21-11ea-bb6e-cfd5a68b8278";
     const CLASS: &'static str = "BlobSasUrlCreateHandler";
+    const EFFECT: Effect = Effect::Nothing;
 
     async fn handle(request: Self::Event, step: &Step<'_>) -> Result<Self::Response, Failure> {
         let Some(seconds_max) = step.participants.policy.sas_seconds_max else {

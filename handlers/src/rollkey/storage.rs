@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::base::{Answer, Either, EventData, Failure, Handler, Step, begin, log_events};
+use crate::base::{Answer, Effect, Either, EventData, Failure, Handler, Step, begin, log_events};
 use crate::operation_context::OperationContext;
 use crate::participants::{KEY_NAMES, KeyRoller, Participants};
 
@@ -103,6 +103,7 @@ impl Handler for RollkeyStorage {
     const ID: &'static str = "a128cf8f-0873-4877-a90f-b2a645c52ff9";
     const CLASS: &'static str = "RollkeyStorageHandler";
     const ONCE_AT_MOST: bool = true;
+    const EFFECT: Effect = Effect::Noted;
 
     fn memory(request: &Self::Event, _: &Participants) -> Option<String> {
         Some(request.account.clone())
