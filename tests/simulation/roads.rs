@@ -103,6 +103,12 @@ impl Roads {
         lock(&self.0.services).push((host.to_owned(), service));
     }
 
+    /// Whoever is connected knows the roads: what knows each other is never freed.
+    pub fn tear_down(&self) {
+        lock(&self.0.services).clear();
+        lock(&self.0.replicas).clear();
+    }
+
     pub fn ledger(&self) -> MutexGuard<'_, Ledger> {
         lock(&self.0.ledger)
     }

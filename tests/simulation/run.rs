@@ -77,7 +77,10 @@ pub fn run(plan: Plan) -> Report {
         if tokio::time::timeout(END, world.live()).await.is_err() {
             world.break_promise(Promise::NothingLeft, "the run did not end".to_owned());
         }
-        world.report()
+        let report = world.report();
+        world.roads.tear_down();
+        world.cloud.event_grid.close();
+        report
     })
 }
 

@@ -6,6 +6,7 @@ mod delivery;
 mod event;
 mod history;
 mod management;
+mod neighbour;
 mod outside;
 mod publish;
 mod registry;
@@ -15,7 +16,7 @@ mod subscription;
 mod timestamp;
 mod topic;
 
-use std::sync::{Arc, OnceLock, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -41,6 +42,7 @@ pub use self::subscription::properties::{
 };
 
 use self::delivery::courier;
+use self::neighbour::Neighbour;
 use self::outside::Outside;
 use self::publish::event_grid_schema;
 use self::registry::Topics;
@@ -66,7 +68,7 @@ struct Inner {
     outside: Arc<Outside>,
     topics: Topics,
     /// What else Azure Resource Manager manages.
-    beside: OnceLock<Router>,
+    beside: Neighbour<Router>,
     /// Turns for reading published bodies.
     readers: Semaphore,
     stop: CancellationToken,
@@ -124,12 +126,12 @@ impl EventGrid {
     #[must_use]
     pub fn new(settings: Settings) -> Self {
         let stop = CancellationToken::new();
-        let outside = Outside { settings, storage: OnceLock::new(), progress: Notify::new() };
+        let outside = Outside { settings, storage: Neighbour::nobody(), progress: Notify::new() };
         let stop_when_dropped = stop.clone().drop_guard();
         Self(Arc::new(Inner {
             outside: Arc::new(outside),
             topics: Topics::default(),
-            beside: OnceLock::new(),
+            beside: Neighbour::nobody(),
             readers: Semaphore::new(READERS_MAX),
             stop,
             _stop_when_dropped: stop_when_dropped,
@@ -137,15 +139,22 @@ impl EventGrid {
     }
 
     /// Says where dead letters go; the first call counts, and until then they wait. It is said after construction
-    /// because the storage usually raises its own events here, and so each keeps the other alive.
+    /// because the storage usually raises its own events here, and so each keeps the other alive until [`Self::close`].
     pub fn write_dead_letters_to(&self, storage: Arc<dyn BlobFiles>) {
-        let _ = self.0.outside.storage.set(storage);
+        self.0.outside.storage.introduce(storage);
+    }
+
+    /// Ends deliveries and lets go of all others, so that a cloud that nobody needs any more is freed.
+    pub fn close(&self) {
+        self.0.stop.cancel();
+        self.0.outside.storage.let_go();
+        self.0.beside.let_go();
     }
 
     /// Says who answers Resource Manager's requests that are not about Event Grid, at the same address and behind the same
     /// faults; the first call counts, and until then nobody does.
     pub fn serve_beside(&self, service: Router) {
-        let _ = self.0.beside.set(service);
+        self.0.beside.introduce(service);
     }
 
     /// The HTTP surface: publishing, watching, validation URLs, management.

@@ -2,7 +2,7 @@
 //! Nothing of a topic or a subscription.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,6 +11,7 @@ use http::{Request, Response};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
+use super::neighbour::Neighbour;
 use super::settings::Settings;
 use crate::inside::BlobFiles;
 use crate::webhook::WebhookError;
@@ -22,7 +23,7 @@ const ANSWER_WAIT_MAX: Duration = Duration::from_secs(30);
 pub(super) struct Outside {
     pub settings: Settings,
     /// Where dead letters go.
-    pub storage: OnceLock<Arc<dyn BlobFiles>>,
+    pub storage: Neighbour<Arc<dyn BlobFiles>>,
     /// Rings when a courier has done something.
     pub progress: Notify,
 }

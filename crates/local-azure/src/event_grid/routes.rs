@@ -132,7 +132,7 @@ pub(super) async fn answer(grid: &EventGrid, request: Request) -> Response {
 /// Leaves a request to whoever serves beside Event Grid; without anybody there it is nobody's.
 async fn answer_beside(grid: &EventGrid, request: Request) -> Response {
     let Some(service) = grid.0.beside.get() else { return publish::answer_nobody(grid, request) };
-    let Ok(answer) = service.clone().oneshot(request).await;
+    let Ok(answer) = service.oneshot(request).await;
     answer
 }
 
