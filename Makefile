@@ -39,6 +39,7 @@ bench:
 
 soak:
 	scripts/need.sh compiler
+	@echo 'building with optimizations: some five minutes the first time'
 	RUST_LIB_BACKTRACE=0 cargo bench --quiet --profile soak --bench soak -- --operations $(or $(OPERATIONS),100) \
 		$(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),500) --from $(or $(FROM),1)) $(if $(BUGS),--bugs)
 
@@ -48,6 +49,7 @@ overload:
 
 kills:
 	scripts/need.sh compiler mediainfo
+	@echo 'building with optimizations: some five minutes the first time'
 	cargo bench --quiet --profile soak --bench kills -- --operations $(or $(OPERATIONS),20000) --kills $(or $(KILLS),100) \
 		--restarts $(or $(RESTARTS),0) --refuse $(or $(REFUSE),0) --down $(or $(DOWN),0) \
 		--in-flight $(or $(IN_FLIGHT),16) --seed $(or $(SEED),1)

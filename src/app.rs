@@ -208,6 +208,7 @@ impl App {
             let steps = self.steps.count();
             tracing::warn!(steps, "steps were still running when the time to drain was over");
         }
+        tracing::info!("stopped");
     }
 }
 
@@ -235,11 +236,14 @@ fn address(configured: SocketAddr, is_open: bool) -> SocketAddr {
     if !is_open {
         return configured;
     }
-    tracing::warn!("no secret is configured in [admission]: only this machine can deliver");
-    if configured.ip().is_loopback() {
-        return configured;
+    let mut address = configured;
+    if !configured.ip().is_loopback() {
+        address.set_ip(IpAddr::V4(Ipv4Addr::LOCALHOST));
     }
-    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), configured.port())
+    tracing::warn!(
+        "no secret is configured in [admission]: only this machine can deliver, to {address} instead of {configured}"
+    );
+    address
 }
 
 fn needs_identity(config: &Config) -> bool {

@@ -220,6 +220,9 @@ async fn list(
         Print::Json => found.iter().map(|(blob, letter)| format!("{}\n", object(blob, letter))).collect(),
     };
     print(out, &text);
+    if found.is_empty() {
+        eprintln!("gridwich: no dead letters that fit");
+    }
     if let (false, Some((last, _))) = (is_all, found.last()) {
         eprintln!(
             "gridwich: there are more: --until {} shows those that are as old or older",

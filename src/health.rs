@@ -103,13 +103,14 @@ impl Condition {
 
 impl Record {
     fn condition(&self) -> Condition {
+        let is_sustained = |(since, looks): &(Instant, u32)| {
+            *looks >= FAILED_LOOKS_MIN && since.elapsed() >= FAILED_SECONDS_MIN
+        };
         match (&self.failing, self.was_well) {
             (None, true) => Condition::Well,
+            (Some(failing), _) if is_sustained(failing) => Condition::Down,
             (_, false) => Condition::Unknown,
-            (Some((since, looks)), true) => {
-                let is_sustained = *looks >= FAILED_LOOKS_MIN && since.elapsed() >= FAILED_SECONDS_MIN;
-                if is_sustained { Condition::Down } else { Condition::Failing }
-            }
+            (Some(_), true) => Condition::Failing,
         }
     }
 
@@ -211,12 +212,13 @@ impl Health {
             Ok(()) => *record = Record { was_well: true, ..Record::default() },
             Err(reason) => {
                 if record.failed(&reason) {
-                    tracing::warn!("{part} {name} is {}: {reason}", record.condition().word(*part));
+                    let (member, word) = (member(*part, name), record.condition().word(*part));
+                    tracing::warn!("{member} is {word}: {reason}");
                 }
             }
         }
         if record.condition() == Condition::Well && before < Condition::Well {
-            tracing::info!("{part} {name} is well");
+            tracing::info!("{} is well", member(*part, name));
         }
     }
 
@@ -243,6 +245,11 @@ impl Health {
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// How a member is called in the log. Parts with one member need no name for it.
+fn member(part: Part, name: &str) -> String {
+    if name.is_empty() { part.to_string() } else { format!("{part} {name}") }
 }
 
 /// A topic that is looked at: by what becomes of publications, and, when there are none, by an empty one.

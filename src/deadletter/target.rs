@@ -9,6 +9,7 @@ use http::header::CONTENT_TYPE;
 use http::{Request, Uri};
 
 use super::letter::{Letter, Sending};
+use super::screen;
 use crate::azure::event_grid::EventGridTopic;
 use crate::azure::wire::{Wire, WireError};
 use crate::publisher::Topic as _;
@@ -75,10 +76,13 @@ async fn deliver(wire: &dyn Wire, url: &Uri, secret: &Secret, sending: &Sending)
     match tokio::time::timeout(ANSWER_SECONDS_MAX, wire.send(request)).await {
         Ok(Ok(answer)) if answer.status().is_success() => Ok(()),
         Ok(Ok(answer)) => {
-            Err(NotAccepted::Refused(format!("the processor answered {}", answer.status().as_u16())))
+            let said = screen::line(&String::from_utf8_lossy(answer.body()));
+            let said = if said.is_empty() { said } else { format!(": {said}") };
+            Err(NotAccepted::Refused(format!("the processor answered {}{said}", answer.status().as_u16())))
         }
         Ok(Err(WireError::Connection)) => {
-            Err(NotAccepted::Unreachable("the processor cannot be reached".to_owned()))
+            let host = url.authority().map(ToString::to_string).unwrap_or_default();
+            Err(NotAccepted::Unreachable(format!("the processor at {host} cannot be reached")))
         }
         Ok(Err(error)) => Err(NotAccepted::Refused(error.to_string())),
         Err(_) => Err(NotAccepted::Refused("the processor did not answer in time".to_owned())),

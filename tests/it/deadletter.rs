@@ -82,12 +82,15 @@ async fn what_the_processor_turned_away_is_replayed_once_it_takes_it() {
     let (code, said, complained) = local(&cloud, &["replay", "large"]).await;
     assert_eq!(
         (code, said.as_str()),
-        (Some(1), "refused request.blob.container.create large: the processor answered 413\n")
+        (
+            Some(1),
+            "refused request.blob.container.create large: the processor answered 413: expected at most 4000 bytes\n"
+        )
     );
     assert!(complained.contains("1 of 1 dead letters were not accepted"), "{complained}");
     narrow.kill();
     let (code, _, complained) = local(&cloud, &["replay", "--all"]).await;
-    assert!(code == Some(1) && complained.contains("the processor cannot be reached"), "{complained}");
+    assert!(code == Some(1) && complained.contains(" cannot be reached"), "{complained}");
     assert_eq!(listed(&cloud).await.len(), 2);
 
     let _wide = cloud.serve(&[]);

@@ -9,7 +9,7 @@ use crate::lost::{lose, minutes};
 use crate::poison::{copy, listed, world};
 use crate::world::{World, only, types};
 
-/// The delivery after so many is the last before Event Grid's 24 hours are over.
+/// The delivery after so many is the last but one before Event Grid's 24 hours are over.
 const LAST: u32 = 9;
 /// After so many a request that has done nothing yet is said to have failed.
 const PATIENT: u32 = 5;
@@ -62,7 +62,8 @@ async fn out_of_reach_after_the_effect(event: &Value) -> World {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_may_have_been_done_is_not_said_to_have_failed_until_the_last_delivery_and_then_in_doubt() {
+async fn what_may_have_been_done_is_not_said_to_have_failed_before_event_grid_is_about_to_give_up_and_then_in_doubt()
+ {
     for event in [copy("1"), delete()] {
         let world = out_of_reach_after_the_effect(&event).await;
         assert_eq!(deliver(&world, &event, LAST).await, StatusCode::OK);

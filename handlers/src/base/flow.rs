@@ -30,14 +30,14 @@ pub(super) const ACKNOWLEDGE: &str = "response.acknowledge";
 pub(super) const FAILURE: &str = "response.failure";
 /// Larger answers are not published: with the largest context and the envelope they would exceed Event Grid's 1 MB an event.
 const ANSWER_BYTES_MAX: usize = 700_000;
-/// So often a request comes again while it is not known what became of it: Event Grid's waits add up to a quarter of an hour
-/// by then.
+/// So often a request comes again while it is not known what became of it. It is said to have failed with the delivery after
+/// that, when Event Grid's waits have added up to 47 minutes.
 const PATIENT_TRIES: u32 = 5;
-/// So often it comes again while it has begun, and may have been done: the delivery after so many is the last one that Event
-/// Grid makes before its day is over, because its waits of 10 s to 12 h add up to 22 h 47 min by then.
-const BEGUN_TRIES: u32 = 9;
+/// So often it comes again while it has begun, and may have been done. It is given up with the delivery after that, when the waits
+/// have added up to 10 h 47 min: one more is made before the day is over.
+const BEGUN_TRIES: u32 = 8;
 /// So often it comes again while it cannot be kept, or looked up, what it is answered: what is said without that, another
-/// delivery may contradict. Event Grid's waits add up to an hour and three quarters by then.
+/// delivery may contradict. With the delivery after that the waits have added up to 4 h 47 min.
 const MINDFUL_TRIES: u32 = 7;
 /// The member of an operation context that may name the trace it belongs to, in the words of W3C trace context.
 const TRACE: &str = "~traceparent";
@@ -360,7 +360,7 @@ impl Flow<'_> {
         }
         match (H::EFFECT, memory) {
             (Effect::Nothing, _) => Ok(failure),
-            (Effect::Noted, Some(memory)) if tries < BEGUN_TRIES => {
+            (Effect::Noted, Some(memory)) if tries <= BEGUN_TRIES => {
                 match begun_before(step, &memory.account).await {
                     Ok(None) => Ok(failure),
                     Err(not_found_out) if !not_found_out.is_passing => Ok(failure),
