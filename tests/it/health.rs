@@ -143,6 +143,20 @@ async fn a_topic_on_which_publications_hang_is_down_however_quickly_it_answers_l
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_participant_that_has_never_answered_is_shown_as_degraded_after_half_a_minute() {
+    let world = World::new().await;
+    world.network.disconnect(MEDIA);
+    assert!(world.readiness().await.1.ends_with("encoders: unknown"));
+    for _ in 0..3 {
+        tokio::time::sleep(ROUND).await;
+        world.readiness().await;
+    }
+    let (status, text) = world.readiness().await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(text.ends_with("encoders: degraded"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_outage_of_a_participant_is_shown_and_keeps_nobody_out() {
     let world = World::new().await;
     assert_eq!(world.readiness().await.0, StatusCode::OK);
