@@ -239,10 +239,9 @@ fn address(configured: SocketAddr, is_open: bool) -> SocketAddr {
     let mut address = configured;
     if !configured.ip().is_loopback() {
         address.set_ip(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        tracing::warn!("endpoint.listen is {configured}, but without a secret it is {address}");
     }
-    tracing::warn!(
-        "no secret is configured in [admission]: only this machine can deliver, to {address} instead of {configured}"
-    );
+    tracing::warn!("no secret is configured in [admission]: only this machine can deliver");
     address
 }
 

@@ -68,6 +68,8 @@ impl fmt::Display for Part {
 /// What the looks at one of a part's members have come to.
 #[derive(Clone, Debug, Default)]
 struct Record {
+    /// Nobody is sent here before it has been well once: until then it is starting, however long that takes.
+    is_essential: bool,
     was_well: bool,
     /// Since when looks have failed, and how many.
     failing: Option<(Instant, u32)>,
@@ -108,7 +110,9 @@ impl Record {
         };
         match (&self.failing, self.was_well) {
             (None, true) => Condition::Well,
-            (Some(failing), _) if is_sustained(failing) => Condition::Down,
+            (Some(failing), _) if (self.was_well || !self.is_essential) && is_sustained(failing) => {
+                Condition::Down
+            }
             (_, false) => Condition::Unknown,
             (Some(_), true) => Condition::Failing,
         }
@@ -200,7 +204,8 @@ impl Health {
     /// Adds a member, and says by which number it is noted.
     fn add(&self, part: Part, name: &str) -> usize {
         let mut state = self.state();
-        state.members.push((part, name.to_owned(), Record::default()));
+        let record = Record { is_essential: part.is_essential(), ..Record::default() };
+        state.members.push((part, name.to_owned(), record));
         state.members.len() - 1
     }
 
@@ -209,7 +214,10 @@ impl Health {
         let Some((part, name, record)) = state.members.get_mut(number) else { return };
         let before = record.condition();
         match look {
-            Ok(()) => *record = Record { was_well: true, ..Record::default() },
+            Ok(()) => {
+                let is_essential = record.is_essential;
+                *record = Record { is_essential, was_well: true, ..Record::default() };
+            }
             Err(reason) => {
                 if record.failed(&reason) {
                     let (member, word) = (member(*part, name), record.condition().word(*part));
@@ -313,7 +321,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_never_was_well_is_logged_at_first_and_when_the_reason_is_another_but_not_all_the_time() {
-        let mut record = Record::default();
+        let mut record = Record { is_essential: true, ..Record::default() };
         assert!(record.failed("no such host"));
         for second in 0..600 {
             assert!(!record.failed("no such host"), "{second}");

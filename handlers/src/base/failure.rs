@@ -98,7 +98,7 @@ impl Failure {
     }
 
     /// Says that it is not known whether what was asked was done all the same.
-    pub(super) fn in_doubt(self) -> Self {
+    pub(crate) fn in_doubt(self) -> Self {
         let message = fit_for_strangers(&self.message, MESSAGE_CHARACTERS_MAX - IN_DOUBT.len());
         Self { message: message + IN_DOUBT, ..self }
     }

@@ -361,9 +361,9 @@ impl Flow<'_> {
         match (H::EFFECT, memory) {
             (Effect::Nothing, _) => Ok(failure),
             (Effect::Noted, Some(memory)) if tries <= BEGUN_TRIES => {
-                match begun_before(step, &memory.account).await {
+                match caught(begun_before(step, &memory.account)).await {
                     Ok(None) => Ok(failure),
-                    Err(not_found_out) if !not_found_out.is_passing => Ok(failure),
+                    Err(not_found_out) if !not_found_out.is_passing => Ok(failure.in_doubt()),
                     Ok(Some(_)) | Err(_) => Err(Unsettled::Unknown(failure.message)),
                 }
             }

@@ -101,7 +101,7 @@ pub trait Handler: 'static {
 pub enum Effect {
     /// Nothing: it only looks.
     Nothing,
-    /// Something, but nothing before it has been noted in the handler's memory that it began.
+    /// Something, but nothing of what was asked for before it has been noted in the handler's memory that it began.
     Noted,
     /// Something for all that is known.
     Unnoted,

@@ -82,7 +82,7 @@ impl Handler for BlobContainerDelete {
                     let name = &container.container;
                     let message =
                         format!("the container {name:?} has been changed since it was to be deleted");
-                    return Err(Failure::new(log_events::CONTAINER_NOT_DELETED, message));
+                    return Err(Failure::new(log_events::CONTAINER_NOT_DELETED, message).in_doubt());
                 }
                 delete(&container, step).await?;
             }

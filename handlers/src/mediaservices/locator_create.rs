@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::base::lenient::null_as_default;
 use crate::base::time_range::TimeRange;
-use crate::base::{Answer, EventData, Failure, Handler, Step, log_events, place};
+use crate::base::{Answer, Effect, EventData, Failure, Handler, Step, log_events, place};
 use crate::operation_context::OperationContext;
 use crate::participants::{
     BlobAddress, ClipTimes, ContainerAddress, LocatorRequest, ParticipantError, Participants,
@@ -112,6 +112,7 @@ impl Handler for MediaServicesLocatorCreate {
 
     const ID: &'static str = "1CC572f4-1e57-4b32-a7e6-57ae433eb9c1";
     const CLASS: &'static str = "MediaServicesLocatorCreateHandler";
+    const EFFECT: Effect = Effect::Noted;
 
     fn memory(request: &Self::Event, participants: &Participants) -> Option<String> {
         let storage = participants.storage.as_deref()?;

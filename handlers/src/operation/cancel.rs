@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::base::{Answer, EventData, Failure, Handler, Step, begin, log_events};
+use crate::base::{Answer, Effect, EventData, Failure, Handler, Step, begin, log_events};
 use crate::operation_context::OperationContext;
 use crate::participants::{CopyState, JobTicket, ParticipantError, Participants};
 use crate::resource_uri::ResourceUri;
@@ -77,6 +77,7 @@ impl Handler for OperationCancel {
 
     const ID: &'static str = "0ae69203-bffd-48de-a74c-b99bdcb830c4";
     const CLASS: &'static str = "OperationCancelHandler";
+    const EFFECT: Effect = Effect::Noted;
 
     fn memory(request: &Self::Event, participants: &Participants) -> Option<String> {
         participants.account_of(request.blob_uri.as_ref()?.as_str())

@@ -148,7 +148,7 @@ async fn roll(roller: &dyn KeyRoller, account: &str, key_name: &str, step: &Step
                        account's keys and ask again";
         return Err(Failure::new(log_events::KEY_NOT_ROLLED, message));
     }
-    // It may have been replaced: whoever tried again would take away the new one.
+    // The note stands by now: whoever tried again could only say that it is not known.
     let rolled = roller.roll(account, key_name).await.map_err(Failure::of(log_events::KEY_NOT_ROLLED));
     rolled.map_err(|failure| failure.for_another_try(false))
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-/// A place for somebody. The first who comes keeps it.
+/// A place for somebody. Whoever comes keeps it until let go.
 pub(super) struct Neighbour<T>(Mutex<Option<T>>);
 
 impl<T: Clone> Neighbour<T> {
@@ -19,6 +19,8 @@ impl<T: Clone> Neighbour<T> {
     }
 
     pub fn let_go(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        // Whoever it was may know us: freed when the lock is, not under it.
+        let neighbour = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(neighbour);
     }
 }
