@@ -81,8 +81,7 @@ impl OperationId {
 
 /// The UUID of version 5 that a name has in a namespace; the name may come in parts.
 ///
-/// As [`Uuid::new_v5`], which hashes without the instructions that processors have for it: 15,000 instructions an event, of
-/// which these are a tenth.
+/// As [`Uuid::new_v5`], of a name that need not be put together first.
 #[must_use]
 pub fn named<'a>(namespace: &Uuid, name: impl IntoIterator<Item = &'a [u8]>) -> Uuid {
     let mut hash = Sha1::new_with_prefix(namespace.as_bytes());

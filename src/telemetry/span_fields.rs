@@ -1,8 +1,8 @@
 //! Fields of spans as JSON, in one pass: what `tracing-subscriber` does by way of a map of values and a character at a time,
 //! and for every span, whether or not a line is ever logged in it. Not the lines themselves.
 //!
-//! For the span of an operation with a context of 400 bytes that took 37,000 instructions, a quarter of all that an event
-//! takes; this takes 5,000.
+//! With logs and admission on, an event with a context of 400 bytes took 43,000 instructions more than with neither; with
+//! this, 23,000 (`make count`, one event in a delivery).
 
 use std::fmt;
 
