@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh Debian machine with Rust: `make demo` and `make test`.
-.PHONY: demo test local schemas freeze lint bench kills overload soak help
+.PHONY: demo test local schemas freeze lint bench count kills overload soak help
 
 help:
 	@echo "make demo     run a whole saga on the local cloud"
@@ -8,6 +8,7 @@ help:
 	@echo "make schemas  write schemas/ anew from the types"
 	@echo "make freeze   promise the messages as they are now: later changes must not break them"
 	@echo "make bench    measure what a ladder of renditions costs, against one ffmpeg for each"
+	@echo "make count    count the instructions that an event takes, in an optimised build, and write profiles into target/count/"
 	@echo "make soak     SEEDS=500 FROM=1 OPERATIONS=100: run seeds of the simulation of faults; SEED=n tells all of one;"
 	@echo "              BUGS=1 plants bugs that must be caught"
 	@echo "make overload offer ten times the deliveries that can be borne, for SECONDS=60, and count what becomes of them"
@@ -20,7 +21,7 @@ demo:
 	cargo run --quiet -- demo
 
 test:
-	scripts/need.sh compiler ffmpeg mediainfo packager browser python-tools node-tools
+	scripts/need.sh compiler ffmpeg mediainfo valgrind packager browser python-tools node-tools
 	cargo test --workspace --quiet
 
 local:
@@ -36,6 +37,11 @@ freeze:
 bench:
 	scripts/need.sh compiler ffmpeg
 	cargo bench --quiet --profile dev --package local-azure --bench ladder # what is measured is ffmpeg
+
+count:
+	scripts/need.sh compiler valgrind
+	cargo bench --quiet --profile soak --bench count --no-run
+	scripts/count.sh
 
 soak:
 	scripts/need.sh compiler

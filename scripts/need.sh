@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what is missing of the tools it is asked for, and says what it installs. Asks for nothing that is there.
 #
-#   scripts/need.sh compiler ffmpeg mediainfo packager browser python-tools node-tools cargo-deny
+#   scripts/need.sh compiler ffmpeg mediainfo valgrind packager browser python-tools node-tools cargo-deny
 #
 # Debian packages are installed for the machine (as root, or with sudo); everything else goes to .tools in this folder.
 set -eu
@@ -32,6 +32,10 @@ for need in "$@"; do
         ;;
     ffmpeg)
         if ! has ffmpeg || ! has ffprobe; then debian ffmpeg; fi
+        ;;
+    valgrind)
+        if ! has valgrind; then debian valgrind; fi
+        if ! has strip; then debian binutils; fi
         ;;
     mediainfo)
         if ! has mediainfo; then debian mediainfo; fi

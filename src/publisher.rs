@@ -10,7 +10,6 @@ use bytes::Bytes;
 use futures_util::FutureExt as _;
 use gridwich_handlers::base::{Draft, PublishError, Publisher};
 use serde::Serialize;
-use serde_json::value::RawValue;
 use time::format_description::well_known::Rfc3339;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -26,6 +25,8 @@ mod posts;
 const QUEUE_EVENTS_MAX: usize = 8_192;
 /// `dataVersion` of everything we publish, as the original's.
 const DATA_VERSION: &str = "1.0";
+/// What an envelope takes besides its subject: with our longest event type, so that it is written without growing.
+const ENVELOPE_BYTES: usize = 256;
 /// What panics again and again must not keep the processor busy.
 const ANEW_AFTER: Duration = Duration::from_secs(1);
 
@@ -115,7 +116,7 @@ async fn keep_publishing(
 impl Publisher for TopicPublisher {
     async fn publish(&self, draft: Draft) -> Result<(), PublishError> {
         let event_type = draft.event_type.clone();
-        let (waiting, accepted) = Waiting::new(envelope(&draft)?, self.budget);
+        let (waiting, accepted) = Waiting::new(written(&draft), self.budget);
         let publishing = async {
             let stopped = || PublishError("the publisher has stopped".to_owned());
             self.queue.send(waiting).await.map_err(|_| stopped())?;
@@ -129,28 +130,34 @@ impl Publisher for TopicPublisher {
     }
 }
 
-/// An event of ours, complete.
+/// An event of ours, without its data.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Envelope<'a> {
     id: &'a str,
     event_type: &'a str,
     subject: &'a str,
-    event_time: String,
+    event_time: &'a str,
     data_version: &'static str,
-    data: &'a RawValue,
 }
 
-fn envelope(draft: &Draft) -> Result<Vec<u8>, PublishError> {
-    let unwritable = |error: serde_json::Error| PublishError(error.to_string());
+/// An answer as it travels: an event of the Event Grid schema.
+#[must_use]
+pub fn written(draft: &Draft) -> Vec<u8> {
     let mut id = Uuid::encode_buffer();
     let envelope = Envelope {
         id: draft.id.hyphenated().encode_lower(&mut id),
         event_type: &draft.event_type,
         subject: &draft.subject,
-        event_time: clock::now().format(&Rfc3339).unwrap_or_default(),
+        event_time: &clock::now().format(&Rfc3339).unwrap_or_default(),
         data_version: DATA_VERSION,
-        data: serde_json::from_slice(&draft.data).map_err(unwritable)?,
     };
-    serde_json::to_vec(&envelope).map_err(unwritable)
+    let mut event = Vec::with_capacity(draft.data.len() + draft.subject.len() + ENVELOPE_BYTES);
+    serde_json::to_writer(&mut event, &envelope).expect("an envelope is a struct of plain members");
+    // The data is JSON already; reading it to have it written again takes 9,000 instructions for 600 bytes.
+    event.pop();
+    event.extend_from_slice(br#","data":"#);
+    event.extend_from_slice(&draft.data);
+    event.push(b'}');
+    event
 }

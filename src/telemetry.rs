@@ -24,12 +24,14 @@ use tracing_subscriber::{EnvFilter, Layer as _, Registry};
 
 use self::log_link::LogLink;
 use self::metrics::Metrics;
+use self::span_fields::SpanFields;
 use crate::config::{LogFormat, TelemetryConfig};
 
 pub mod dead_letters;
 mod log_link;
 pub mod metrics;
 mod panics;
+mod span_fields;
 
 /// A collector that has not taken a batch by then loses it.
 const EXPORT_SECONDS_MAX: Duration = Duration::from_secs(5);
@@ -70,7 +72,10 @@ impl Telemetry {
         let has_colours = std::io::stderr().is_terminal();
         let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(has_colours);
         let lines = match config.format {
-            LogFormat::Json => lines.json().with_current_span(true).with_span_list(false).boxed(),
+            LogFormat::Json => {
+                let lines = lines.json().with_current_span(true).with_span_list(false);
+                lines.fmt_fields(SpanFields).boxed()
+            }
             LogFormat::Human => lines.with_target(false).boxed(),
         };
         let lines = lines.with_filter(filter);
@@ -162,8 +167,7 @@ struct OperationSpans {
 impl Spans for OperationSpans {
     fn open(&self, event: &Event, operation: &Operation, parent: Option<&TraceParent>) -> Span {
         let context = operation.context.as_ref().map(OperationContext::as_str).unwrap_or_default();
-        let shown =
-            context.char_indices().nth(CONTEXT_CHARACTERS_MAX).map_or(context, |(end, _)| &context[..end]);
+        let shown = first_characters(context, CONTEXT_CHARACTERS_MAX);
         let span = tracing::info_span!(
             "operation",
             otel.name = %event.event_type,
@@ -173,7 +177,7 @@ impl Spans for OperationSpans {
             operation.id = %operation.id,
             operation.context = shown,
         );
-        if let (true, Some(parent)) = (self.is_traced, parent.and_then(remote)) {
+        if let Some(parent) = parent.filter(|_| self.is_traced).and_then(remote) {
             // Only a span that is not recorded has no place for a parent.
             let _ = span.set_parent(opentelemetry::Context::new().with_remote_span_context(parent));
         }
@@ -194,6 +198,14 @@ impl Spans for OperationSpans {
     fn record_url(&self, operation: OperationId) -> Option<String> {
         self.link.as_ref().map(|link| link.to(operation))
     }
+}
+
+/// A text's first so many characters, without counting those of one that has no more bytes.
+fn first_characters(text: &str, characters_max: usize) -> &str {
+    if text.len() <= characters_max {
+        return text;
+    }
+    text.char_indices().nth(characters_max).map_or(text, |(end, _)| &text[..end])
 }
 
 fn remote(trace: &TraceParent) -> Option<SpanContext> {

@@ -9,6 +9,8 @@ use bytes::Bytes;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use crate::text::Text;
+
 /// A batch larger than this is refused: it is the largest Event Grid can be told to deliver (`maxEventsPerBatch`).
 pub const EVENTS_MAX: usize = 5_000;
 
@@ -159,27 +161,43 @@ struct Members<'a> {
 }
 
 impl<'a> Members<'a> {
-    /// The slot of a member and its name with a dot; names are matched without case, as Event Grid's conversions vary it.
-    fn slot(&mut self, name: &str) -> Option<(&mut Option<&'a RawValue>, &'static str)> {
-        let names: [(&'static str, &mut Option<&'a RawValue>); 11] = [
-            (".id", &mut self.id),
-            (".eventType", &mut self.event_type),
-            (".type", &mut self.cloud_type),
-            (".specversion", &mut self.spec_version),
-            (".subject", &mut self.subject),
-            (".dataVersion", &mut self.data_version),
-            (".eventTime", &mut self.event_time),
-            (".time", &mut self.cloud_time),
-            (".traceparent", &mut self.traceparent),
-            (".data", &mut self.data),
-            (".data_base64", &mut self.data_base64),
-        ];
-        let (name, slot) = names.into_iter().find(|(known, _)| known[1..].eq_ignore_ascii_case(name))?;
-        Some((slot, name))
+    /// Names of members, each with a dot.
+    const NAMES: [&'static str; 11] = [
+        ".id",
+        ".eventType",
+        ".type",
+        ".specversion",
+        ".subject",
+        ".dataVersion",
+        ".eventTime",
+        ".time",
+        ".traceparent",
+        ".data",
+        ".data_base64",
+    ];
+
+    /// The slot of a member, by its name with a dot.
+    fn slot(&mut self, name: &str) -> Option<&mut Option<&'a RawValue>> {
+        Some(match name {
+            ".id" => &mut self.id,
+            ".eventType" => &mut self.event_type,
+            ".type" => &mut self.cloud_type,
+            ".specversion" => &mut self.spec_version,
+            ".subject" => &mut self.subject,
+            ".dataVersion" => &mut self.data_version,
+            ".eventTime" => &mut self.event_time,
+            ".time" => &mut self.cloud_time,
+            ".traceparent" => &mut self.traceparent,
+            ".data" => &mut self.data,
+            ".data_base64" => &mut self.data_base64,
+            _ => return None,
+        })
     }
 
+    /// Names are matched without case, as Event Grid's conversions vary it.
     fn set(&mut self, name: &str, value: &'a RawValue) {
-        let Some((slot, name)) = self.slot(name) else { return };
+        let known = Self::NAMES.into_iter().find(|known| known[1..].eq_ignore_ascii_case(name));
+        let Some((slot, name)) = known.and_then(|name| Some((self.slot(name)?, name))) else { return };
         if slot.replace(value).is_some() {
             self.repeated = Some(name);
         }
@@ -221,21 +239,7 @@ impl<'a> Members<'a> {
 }
 
 fn text(raw: Option<&RawValue>) -> Option<Cow<'_, str>> {
-    struct Text;
-    impl<'de> Visitor<'de> for Text {
-        type Value = Cow<'de, str>;
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a string")
-        }
-        fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-            Ok(Cow::Borrowed(text))
-        }
-        fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-            Ok(Cow::Owned(text.to_owned()))
-        }
-    }
-    let mut json = serde_json::Deserializer::from_str(raw?.get());
-    json.deserialize_str(Text).ok()
+    serde_json::from_str::<Text<'_>>(raw?.get()).ok().map(|Text(text)| text)
 }
 
 fn non_empty(raw: Option<&RawValue>) -> Option<String> {
@@ -278,7 +282,7 @@ impl<'de> Visitor<'de> for ElementVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut members = Box::<Members<'de>>::default();
-        while let Some(name) = map.next_key::<Cow<'_, str>>()? {
+        while let Some(Text(name)) = map.next_key::<Text<'_>>()? {
             members.set(&name, map.next_value()?);
         }
         Ok(Element::Object(members))

@@ -16,6 +16,7 @@ pub mod operation_id;
 pub mod participants;
 pub mod resource_uri;
 pub mod rollkey;
+mod text;
 
 use base::Dispatcher;
 

@@ -1,11 +1,14 @@
 //! The caller's opaque operation context: kept as spelled, never looked into but for members that start with `~`.
 
 use std::fmt;
+use std::sync::Arc;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
+
+use crate::text::Text;
 
 pub use wire::{
     Arrived, CORRELATION_STAMP, Carried, ContextReference, NotCarriable, Stamp, read, stamp_of, write,
@@ -25,9 +28,8 @@ pub const NESTING_MAX: usize = 61;
 const MUTED: &str = "~muted";
 
 /// The caller's JSON object, compact but otherwise as spelled.
-#[derive(Clone, Serialize)]
-#[serde(transparent)]
-pub struct OperationContext(Box<RawValue>);
+#[derive(Clone)]
+pub struct OperationContext(Arc<str>);
 
 /// Why something is no operation context.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -85,7 +87,7 @@ impl OperationContext {
     /// The compact text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        self.0.get()
+        &self.0
     }
 
     /// Whether the caller (or we, for our own purposes) asked for silence: a member `~muted`, whatever its value.
@@ -97,11 +99,13 @@ impl OperationContext {
     /// A member of the outermost object, as spelled.
     #[must_use]
     pub fn member(&self, name: &str) -> Option<&RawValue> {
-        member(self.as_str(), |key| key == name)
+        // Contexts nearly never have members of ours: 8,000 instructions for looking through 400 bytes, or 200.
+        let may_have = self.as_str().contains(name) || self.as_str().contains('\\');
+        may_have.then(|| member(self.as_str(), |key| key == name)).flatten()
     }
 
     fn from_compact(text: String) -> Self {
-        Self(RawValue::from_string(text).expect("a compacted JSON object is JSON"))
+        Self(text.into())
     }
 }
 
@@ -122,7 +126,7 @@ pub fn member(object: &str, is_wanted: impl Fn(&str) -> bool) -> Option<&RawValu
         }
         fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
             let mut found = None;
-            while let Some(name) = map.next_key::<std::borrow::Cow<'_, str>>()? {
+            while let Some(Text(name)) = map.next_key::<Text<'_>>()? {
                 let value = map.next_value::<&RawValue>()?;
                 if (self.0)(&name) {
                     found = Some(value);
@@ -137,27 +141,37 @@ pub fn member(object: &str, is_wanted: impl Fn(&str) -> bool) -> Option<&RawValu
 
 /// Drops white space between tokens and counts nesting; the input is JSON already.
 fn compact(json: &str) -> Result<String, NotAContext> {
-    let mut compact = Vec::with_capacity(json.len());
-    let (mut in_string, mut escaped, mut depth) = (false, false, 0_usize);
-    for &byte in json.as_bytes() {
-        if in_string {
-            in_string = escaped || byte != b'"';
-            escaped = !escaped && byte == b'\\';
-        } else {
-            match byte {
-                b' ' | b'\t' | b'\r' | b'\n' => continue,
-                b'"' => in_string = true,
-                b'{' | b'[' => depth += 1,
-                b'}' | b']' => depth = depth.saturating_sub(1),
-                _ => {}
+    let bytes = json.as_bytes();
+    let mut compact = String::with_capacity(json.len());
+    let (mut kept, mut at, mut depth) = (0, 0, 0_usize);
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'"' => at = end_of_string(bytes, at),
+            b' ' | b'\t' | b'\r' | b'\n' => {
+                compact.push_str(&json[kept..at]);
+                kept = at + 1;
             }
-            if depth > NESTING_MAX {
-                return Err(NotAContext::TooDeep);
-            }
+            b'{' | b'[' if depth == NESTING_MAX => return Err(NotAContext::TooDeep),
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
         }
-        compact.push(byte);
+        at += 1;
     }
-    Ok(String::from_utf8(compact).expect("white space is dropped from UTF-8 without breaking it"))
+    compact.push_str(&json[kept..]);
+    Ok(compact)
+}
+
+/// Where the quotation mark stands that ends the string which begins at `start`.
+fn end_of_string(json: &[u8], start: usize) -> usize {
+    let mut at = start + 1;
+    loop {
+        match json.get(at) {
+            Some(b'"') | None => return at,
+            Some(b'\\') => at += 2,
+            Some(_) => at += 1,
+        }
+    }
 }
 
 impl PartialEq for OperationContext {

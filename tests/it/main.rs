@@ -10,6 +10,9 @@ mod clients;
 mod cloud;
 mod compat;
 mod context;
+#[path = "../count/mod.rs"]
+mod count;
+mod counts;
 mod dead_letters;
 mod deadletter;
 mod delivery;

@@ -19,7 +19,7 @@ use super::publish::{Draft, PublishError, Publisher};
 use super::read::{read, unwrap_text};
 use crate::event::{Event, TraceParent};
 use crate::operation_context::{OperationContext, member};
-use crate::operation_id::OperationId;
+use crate::operation_id::{OperationId, named};
 use crate::participants::{ParticipantError, Participants, Said};
 
 /// What starts the event type of everything a requestor asks for.
@@ -204,9 +204,10 @@ impl Flow<'_> {
             // Somebody else was faster, and fared better: replayed, it would happen twice.
             poison.discard(self.event, operation, &self.world.participants).await;
         }
-        let is_outcome = draft.id == operation.id.outcome();
+        let answer = draft.id;
         self.publish(draft, operation).await?;
-        if let Some(memory) = memory.filter(|_| self.is_request() && H::HANDS_OVER && !is_outcome) {
+        let is_outcome = || answer == operation.id.outcome();
+        if let Some(memory) = memory.filter(|_| self.is_request() && H::HANDS_OVER && !is_outcome()) {
             self.tell_known_end(&memory, operation).await?;
         }
         self.strike_off(home.as_deref(), operation).await;
@@ -311,7 +312,7 @@ impl Flow<'_> {
             account,
             operation: operation.id,
             said: if self.is_request() { Said::Answer } else { Said::End },
-            of: Uuid::new_v5(&Uuid::NAMESPACE_OID, &self.event.data),
+            of: named(&Uuid::NAMESPACE_OID, [&*self.event.data]),
             is_strict: H::ONCE_AT_MOST,
             participants: &self.world.participants,
         }

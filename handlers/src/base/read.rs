@@ -10,6 +10,8 @@ use serde::de::value::CowStrDeserializer;
 use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde::forward_to_deserialize_any;
 
+use crate::text::Text;
+
 /// Why data could not be read, in words for the sender.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{member}: {expected}")]
@@ -196,7 +198,7 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for AnyCaseMap<A> {
     type Error = A::Error;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {
-        let Some(name) = self.map.next_key::<Cow<'de, str>>()? else { return Ok(None) };
+        let Some(Text(name)) = self.map.next_key::<Text<'de>>()? else { return Ok(None) };
         let known = self.members.iter().find(|known| known.eq_ignore_ascii_case(&name));
         let name = known.map_or(name, |known| Cow::Borrowed(*known));
         seed.deserialize(KeyDeserializer(CowStrDeserializer::new(name))).map(Some)
