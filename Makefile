@@ -7,7 +7,8 @@ help:
 	@echo "make local    run the local cloud and the processor until Ctrl-C"
 	@echo "make schemas  write schemas/ anew from the types"
 	@echo "make freeze   promise the messages as they are now: later changes must not break them"
-	@echo "make bench    measure what a ladder of renditions costs, against one ffmpeg for each"
+	@echo "make bench    ROUNDS=5 SECONDS=1: measure the processor beside the limit of the machine and what one would otherwise"
+	@echo "              write, and what a ladder of renditions costs; table, figures and plots go to target/bench"
 	@echo "make soak     SEEDS=500 FROM=1 OPERATIONS=100: run seeds of the simulation of faults; SEED=n tells all of one;"
 	@echo "              BUGS=1 plants bugs that must be caught"
 	@echo "make overload offer ten times the deliveries that can be borne, for SECONDS=60, and count what becomes of them"
@@ -33,9 +34,14 @@ schemas:
 freeze:
 	cargo run --quiet -- schemas --freeze schemas/baseline.json
 
+bench: built = $(or $(CARGO_TARGET_DIR),target)
 bench:
-	scripts/need.sh compiler ffmpeg
+	scripts/need.sh compiler ffmpeg bench-node bench-python
+	cargo build --quiet --release --bin gridwich # as it is shipped
+	cargo build --quiet --release --package gridwich-speed
 	cargo bench --quiet --profile dev --package local-azure --bench ladder # what is measured is ffmpeg
+	$(built)/release/gridwich-speed --rounds $(or $(ROUNDS),5) --seconds $(or $(SECONDS),1) --output $(built)/bench \
+		--gridwich $(built)/release/gridwich --encodes $(built)/bench/encode.json
 
 soak:
 	scripts/need.sh compiler
