@@ -148,6 +148,11 @@ impl Running {
         self.status("VmRSS:")
     }
 
+    /// What of that is no page of a file.
+    pub fn memory_own(&self) -> u64 {
+        self.status("RssAnon:")
+    }
+
     /// The most it ever had.
     pub fn memory_max(&self) -> u64 {
         self.status("VmHWM:")

@@ -112,9 +112,10 @@ fn starts(measured: &Measured) -> String {
     let rows = PEERS.map(|contender| {
         let (start, peak) = (&measured.starts[contender.name()], measured.peak_mb[contender.name()]);
         let name = contender.name().to_owned();
-        vec![name, start.handshake_ms.to_string(), start.idle_mb.to_string(), brief(peak)]
+        let own = brief(start.idle_own_mb.median());
+        vec![name, start.handshake_ms.to_string(), start.idle_mb.to_string(), own, brief(peak)]
     });
-    table(&["", "start to handshake, ms", "idle, MB", "most under load, MB"], &rows)
+    table(&["", "start to handshake, ms", "idle, MB", "its own of that", "most under load, MB"], &rows)
 }
 
 /// Writes everything into a folder.

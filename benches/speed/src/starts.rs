@@ -19,6 +19,8 @@ pub struct Start {
     /// From the start of the process to its first answer to a handshake.
     pub handshake_ms: Series,
     pub idle_mb: Series,
+    /// What of that is its own, and not pages of its program that are in memory anyway.
+    pub idle_own_mb: Series,
 }
 
 /// Starts each contender once in every round; by their names.
@@ -35,6 +37,7 @@ pub fn measure(place: &Place, rounds: usize) -> BTreeMap<&'static str, Start> {
             let start = starts.entry(contender.name()).or_default();
             start.handshake_ms.0.push(running.started_in.as_secs_f64() * 1e3);
             start.idle_mb.0.push(running.memory() as f64 / 1e6);
+            start.idle_own_mb.0.push(running.memory_own() as f64 / 1e6);
         }
     }
     starts

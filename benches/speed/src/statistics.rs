@@ -40,9 +40,12 @@ impl Series {
     }
 }
 
-/// Median and spread.
+/// Median and spread; alone what was measured once.
 impl fmt::Display for Series {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let [value] = self.0[..] {
+            return f.write_str(&brief(value));
+        }
         let [median, min, max] = [self.median(), self.min(), self.max()].map(brief);
         write!(f, "{median} ({min} to {max})")
     }
@@ -131,6 +134,7 @@ mod tests {
         assert_eq!(Series(vec![4.0, 1.0, 2.0, 9.0]).median(), 3.0);
         assert!(Series::default().median().is_nan());
         assert_eq!(odd.to_string(), "3.00 (1.00 to 100)");
+        assert_eq!(Series(vec![28.43]).to_string(), "28.4");
         assert_eq!(Series(vec![8.0, 9.0]).over(&Series(vec![2.0, 3.0])), Series(vec![4.0, 3.0]));
     }
 

@@ -154,6 +154,11 @@ impl Measured {
         vec![
             Line::new("start to first handshake, ms", start.handshake_ms.clone(), Goal::AtMost(15.0)),
             Line::new("memory, idle, MB", start.idle_mb.clone(), Goal::AtMost(8.0)),
+            Line::new(
+                "memory, idle, its own and no page of the program, MB",
+                start.idle_own_mb.clone(),
+                None,
+            ),
             Line::new("memory, most under load, MB", once(peak(Gridwich)), Goal::AtMost(32.0)),
             Line::new("memory, most under load, Gridwich : Node.js", against(Node), Goal::AtMost(0.1)),
             Line::new("memory, most under load, Gridwich : Python", against(Python), Goal::AtMost(0.1)),
