@@ -6,8 +6,6 @@ use memchr::memmem::Finder;
 
 use crate::deliveries::{DIGITS, MARK};
 
-/// More events than any load has: at the limit of the machine it is some hundred thousand a second.
-const EVENTS_MAX: usize = 1 << 24;
 const ACKNOWLEDGED: u8 = 1;
 const SUCCEEDED: u8 = 2;
 /// What begins the type of an answer, and of nothing else in it.
@@ -33,9 +31,10 @@ pub struct Heard {
 }
 
 impl Ledger {
-    pub fn new() -> Self {
+    /// With room for events numbered from 0 to `events_max`.
+    pub fn new(events_max: usize) -> Self {
         let mut answers = Vec::new();
-        answers.resize_with(EVENTS_MAX, AtomicU8::default);
+        answers.resize_with(events_max, AtomicU8::default);
         let (posts, strange) = (AtomicU64::new(0), AtomicU64::new(0));
         Self { answers, posts, strange, mark: Finder::new(MARK), answer: Finder::new(ANSWER) }
     }
@@ -43,9 +42,8 @@ impl Ledger {
     /// What was heard of the events numbered from 0 to `events`; then all of it is forgotten.
     pub fn settle(&self, events: u64) -> Heard {
         let both = ACKNOWLEDGED | SUCCEEDED;
-        let all =
-            &self.answers[..usize::try_from(events).map_or(EVENTS_MAX, |events| events.min(EVENTS_MAX))];
-        let unanswered = all.iter().filter(|of| of.swap(0, Ordering::Relaxed) != both).count() as u64;
+        let all = self.answers.iter().take(usize::try_from(events).unwrap_or(usize::MAX));
+        let unanswered = all.filter(|of| of.swap(0, Ordering::Relaxed) != both).count() as u64;
         let [posts, strange] = [&self.posts, &self.strange].map(|count| count.swap(0, Ordering::Relaxed));
         Heard { posts, unanswered, strange }
     }
@@ -101,7 +99,7 @@ mod tests {
 
     #[test]
     fn a_run_with_both_answers_to_every_event_counts() {
-        let ledger = Ledger::new();
+        let ledger = Ledger::new(64);
         ledger.hear(&answers(&[("acknowledge", 0), ("acknowledge", 1)]));
         ledger.hear(&answers(&[("blob.sas-url.success", 1), ("blob.sas-url.success", 0)]));
         ledger.hear(b"[]");
@@ -112,7 +110,7 @@ mod tests {
     #[test]
     fn whatever_is_missing_doubled_failed_or_out_of_order_makes_a_run_void() {
         let heard = |of: &[(&str, u64)]| {
-            let ledger = Ledger::new();
+            let ledger = Ledger::new(64);
             ledger.hear(&answers(of));
             let Heard { unanswered, strange, .. } = ledger.settle(1);
             (unanswered, strange)

@@ -34,6 +34,9 @@ mod starts;
 mod statistics;
 mod verdict;
 
+/// More events than any load has of those that are answered: some hundred thousand a second at most.
+const EVENTS_MAX: usize = 1 << 23;
+
 /// As the processor has it.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -91,7 +94,7 @@ fn measure(arguments: &Arguments) -> ExitCode {
     let load_before = load_before.split(' ').next().unwrap_or_default().to_owned();
     let bench = Bench::new();
     let is_pinned = bench.is_pinned;
-    let ledger = Arc::new(Ledger::new());
+    let ledger = Arc::new(Ledger::new(EVENTS_MAX));
     let sink = bench.run(sink::start(Arc::clone(&ledger)));
     let program_mb = std::fs::metadata(&arguments.gridwich).unwrap().len() as f64 / 1e6;
     let place = Place { bench, sink, gridwich: arguments.gridwich.clone() };
