@@ -7,7 +7,8 @@ help:
 	@echo "make local    run the local cloud and the processor until Ctrl-C"
 	@echo "make schemas  write schemas/ anew from the types"
 	@echo "make freeze   promise the messages as they are now: later changes must not break them"
-	@echo "make bench    measure what a ladder of renditions costs, against one ffmpeg for each"
+	@echo "make bench    ROUNDS=5 SECONDS=1: measure the processor beside the limit of the machine and what one would otherwise"
+	@echo "              write, and what a ladder of renditions costs; table, figures and plots go to target/bench"
 	@echo "make count    count the instructions that an event takes, in an optimised build, and write profiles into target/count/"
 	@echo "make soak     SEEDS=500 FROM=1 OPERATIONS=100: run seeds of the simulation of faults; SEED=n tells all of one;"
 	@echo "              BUGS=1 plants bugs that must be caught"
@@ -34,9 +35,14 @@ schemas:
 freeze:
 	cargo run --quiet -- schemas --freeze schemas/baseline.json
 
+bench: built = $(or $(CARGO_TARGET_DIR),target)
 bench:
-	scripts/need.sh compiler ffmpeg
+	scripts/need.sh compiler ffmpeg bench-node bench-python
+	cargo build --quiet --release --bin gridwich # as it is shipped
+	cargo build --quiet --release --package gridwich-speed
 	cargo bench --quiet --profile dev --package local-azure --bench ladder # what is measured is ffmpeg
+	RUST_LIB_BACKTRACE=0 $(built)/release/gridwich-speed --rounds $(or $(ROUNDS),5) --seconds $(or $(SECONDS),1) --output $(built)/bench \
+		--gridwich $(built)/release/gridwich --encodes $(built)/bench/encode.json
 
 count:
 	scripts/need.sh compiler valgrind
@@ -56,7 +62,7 @@ overload:
 kills:
 	scripts/need.sh compiler mediainfo
 	@echo 'building with optimizations: some five minutes the first time'
-	cargo bench --quiet --profile soak --bench kills -- --operations $(or $(OPERATIONS),20000) --kills $(or $(KILLS),100) \
+	RUST_LIB_BACKTRACE=0 cargo bench --quiet --profile soak --bench kills -- --operations $(or $(OPERATIONS),20000) --kills $(or $(KILLS),100) \
 		--restarts $(or $(RESTARTS),0) --refuse $(or $(REFUSE),0) --down $(or $(DOWN),0) \
 		--in-flight $(or $(IN_FLIGHT),16) --seed $(or $(SEED),1)
 

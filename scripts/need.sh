@@ -1,7 +1,8 @@
 #!/bin/sh
 # Installs what is missing of the tools it is asked for, and says what it installs. Asks for nothing that is there.
 #
-#   scripts/need.sh compiler ffmpeg mediainfo valgrind packager browser python-tools node-tools cargo-deny
+#   scripts/need.sh compiler ffmpeg mediainfo valgrind packager browser python-tools node-tools bench-node
+#                   bench-python cargo-deny
 #
 # Debian packages are installed for the machine (as root, or with sudo); everything else goes to .tools in this folder.
 set -eu
@@ -83,6 +84,30 @@ for need in "$@"; do
             cp tests/clients/package.json "$list" "$tools/node/"
             (cd "$tools/node" && npm ci --silent --no-audit --no-fund >&2)
             sha256sum <"$list" >"$tools/node.sum"
+        fi
+        ;;
+    bench-node)
+        program=tests/bench/node
+        if ! is_current "$tools/bench-node.sum" "$program/package-lock.json"; then
+            if ! has node || ! has npm; then debian nodejs npm; fi
+            say "installing fastify and Microsoft's client, to be measured against, into .tools/bench-node"
+            rm -rf "$tools/bench-node" && mkdir -p "$tools/bench-node"
+            cp "$program/package.json" "$program/package-lock.json" "$tools/bench-node/"
+            (cd "$tools/bench-node" && npm ci --ignore-scripts --silent --no-audit --no-fund >&2)
+            sha256sum <"$program/package-lock.json" >"$tools/bench-node.sum"
+        fi
+        # Modules are looked for beside the program.
+        cp "$program/server.mjs" "$tools/bench-node/"
+        ;;
+    bench-python)
+        list=tests/bench/python/requirements.txt
+        if ! is_current "$tools/bench-python.sum" "$list"; then
+            if ! has python3 || ! python3 -c 'import ensurepip, venv' 2>/dev/null; then debian python3 python3-venv; fi
+            say "installing FastAPI and Microsoft's client, to be measured against, into .tools/bench-python"
+            mkdir -p "$tools" && rm -rf "$tools/bench-python"
+            python3 -m venv "$tools/bench-python"
+            "$tools/bench-python/bin/pip" --quiet --disable-pip-version-check install -r "$list"
+            sha256sum <"$list" >"$tools/bench-python.sum"
         fi
         ;;
     cargo-deny)

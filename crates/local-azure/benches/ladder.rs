@@ -1,7 +1,7 @@
 //! What a ladder costs: processor time of the service's one run that decodes once, against one ffmpeg for each
 //! rendition with the same encoders' options. Not a test: it fails nothing.
 //!
-//! `make bench` runs it and leaves `encode.txt` and `encode.svg` in the target folder's `bench`.
+//! `make bench` runs it and leaves `encode.txt`, `encode.json` and `encode.svg` in the target folder's `bench`.
 
 #![expect(clippy::unwrap_used, reason = "whatever is missing ends the measurement")]
 
@@ -52,6 +52,7 @@ fn main() {
     let folder = output_folder();
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::write(folder.join("encode.txt"), table).unwrap();
+    std::fs::write(folder.join("encode.json"), figures(&measured)).unwrap();
     std::fs::write(folder.join("encode.svg"), chart(&measured)).unwrap();
     println!("written to {}", folder.display());
 }
@@ -185,6 +186,13 @@ fn table(measured: &[Measured]) -> String {
     }
     let _ = writeln!(table, "The goal is a ratio of at most {GOAL}.");
     table
+}
+
+/// All figures, for programs.
+fn figures(measured: &[Measured]) -> String {
+    let of =
+        |one: &Measured| (one.preset.to_owned(), serde_json::json!({"ours": one.ours, "apart": one.apart}));
+    serde_json::Value::Object(measured.iter().map(of).collect()).to_string()
 }
 
 fn chart(measured: &[Measured]) -> String {
