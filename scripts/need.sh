@@ -25,6 +25,30 @@ has() { command -v "$1" >/dev/null 2>&1; }
 # Prints nothing; true when the file, made from a list of packages, is as new as that list.
 is_current() { [ -f "$1" ] && [ "$(cat "$1")" = "$(sha256sum <"$2")" ]; }
 
+# A folder of .tools with a Python environment that has what a list names: FOLDER LIST WHAT-IT-IS
+python_environment() {
+    if is_current "$tools/$1.sum" "$2"; then return; fi
+    if ! has python3 || ! python3 -c 'import ensurepip, venv' 2>/dev/null; then debian python3 python3-venv; fi
+    say "installing $3 into .tools/$1"
+    mkdir -p "$tools" && rm -rf "${tools:?}/$1"
+    python3 -m venv "$tools/$1"
+    "$tools/$1/bin/pip" --quiet --disable-pip-version-check install -r "$2"
+    sha256sum <"$2" >"$tools/$1.sum"
+}
+
+# A folder of .tools with the modules that a package of the project locks: FOLDER PACKAGE WHAT-IT-IS [options of npm]
+node_modules() {
+    folder="$1" package="$2" what="$3"
+    shift 3
+    if is_current "$tools/$folder.sum" "$package/package-lock.json"; then return; fi
+    if ! has node || ! has npm; then debian nodejs npm; fi
+    say "installing $what into .tools/$folder"
+    rm -rf "${tools:?}/$folder" && mkdir -p "$tools/$folder"
+    cp "$package/package.json" "$package/package-lock.json" "$tools/$folder/"
+    (cd "$tools/$folder" && npm ci --silent --no-audit --no-fund "$@" >&2)
+    sha256sum <"$package/package-lock.json" >"$tools/$folder.sum"
+}
+
 for need in "$@"; do
     case "$need" in
     compiler)
@@ -43,72 +67,32 @@ for need in "$@"; do
         if ! has prlimit; then debian util-linux; fi
         ;;
     packager)
-        list=scripts/packager/package-lock.json
-        if ! is_current "$tools/packager.sum" "$list"; then
-            if ! has npm; then debian nodejs npm; fi
-            case "$(uname -s)-$(uname -m)" in
-            Linux-x86_64) platform=linux-x64 ;;
-            Linux-aarch64) platform=linux-arm64 ;;
-            Darwin-x86_64) platform=osx-x64 ;;
-            Darwin-arm64) platform=osx-arm64 ;;
-            *) say "Shaka Packager is not made for this machine"; exit 1 ;;
-            esac
-            say "installing Shaka Packager, which encrypts for DRM, into .tools/packager"
-            rm -rf "$tools/packager" && mkdir -p "$tools/packager"
-            cp scripts/packager/package.json "$list" "$tools/packager/"
-            (cd "$tools/packager" && npm ci --ignore-scripts --silent --no-audit --no-fund >&2)
-            ln -s "node_modules/shaka-packager/bin/packager-$platform" "$tools/packager/shaka-packager"
-            sha256sum <"$list" >"$tools/packager.sum"
-        fi
+        case "$(uname -s)-$(uname -m)" in
+        Linux-x86_64) platform=linux-x64 ;;
+        Linux-aarch64) platform=linux-arm64 ;;
+        Darwin-x86_64) platform=osx-x64 ;;
+        Darwin-arm64) platform=osx-arm64 ;;
+        *) say "Shaka Packager is not made for this machine"; exit 1 ;;
+        esac
+        node_modules packager scripts/packager "Shaka Packager, which encrypts for DRM," --ignore-scripts
+        ln -sf "node_modules/shaka-packager/bin/packager-$platform" "$tools/packager/shaka-packager"
         ;;
     browser)
         if ! has chromium; then debian chromium; fi
         ;;
     python-tools)
-        list=tests/clients/requirements.txt
-        if ! is_current "$tools/python.sum" "$list"; then
-            if ! has python3 || ! python3 -c 'import ensurepip, venv' 2>/dev/null; then debian python3 python3-venv; fi
-            say "installing Microsoft's Python clients and a generator of others into .tools/python"
-            mkdir -p "$tools" && rm -rf "$tools/python"
-            python3 -m venv "$tools/python"
-            "$tools/python/bin/pip" --quiet --disable-pip-version-check install -r "$list"
-            sha256sum <"$list" >"$tools/python.sum"
-        fi
+        python_environment python tests/clients/requirements.txt "Microsoft's Python clients and a generator of others"
         ;;
     node-tools)
-        list=tests/clients/package-lock.json
-        if ! is_current "$tools/node.sum" "$list"; then
-            if ! has node || ! has npm; then debian nodejs npm; fi
-            say "installing Azurite, AsyncAPI's parser, TypeScript and players into .tools/node"
-            rm -rf "$tools/node" && mkdir -p "$tools/node"
-            cp tests/clients/package.json "$list" "$tools/node/"
-            (cd "$tools/node" && npm ci --silent --no-audit --no-fund >&2)
-            sha256sum <"$list" >"$tools/node.sum"
-        fi
+        node_modules node tests/clients "Azurite, AsyncAPI's parser, TypeScript and players"
         ;;
     bench-node)
-        program=tests/bench/node
-        if ! is_current "$tools/bench-node.sum" "$program/package-lock.json"; then
-            if ! has node || ! has npm; then debian nodejs npm; fi
-            say "installing fastify and Microsoft's client, to be measured against, into .tools/bench-node"
-            rm -rf "$tools/bench-node" && mkdir -p "$tools/bench-node"
-            cp "$program/package.json" "$program/package-lock.json" "$tools/bench-node/"
-            (cd "$tools/bench-node" && npm ci --ignore-scripts --silent --no-audit --no-fund >&2)
-            sha256sum <"$program/package-lock.json" >"$tools/bench-node.sum"
-        fi
+        node_modules bench-node tests/bench/node "fastify and Microsoft's client, to be measured against," --ignore-scripts
         # Modules are looked for beside the program.
-        cp "$program/server.mjs" "$tools/bench-node/"
+        cp tests/bench/node/server.mjs "$tools/bench-node/"
         ;;
     bench-python)
-        list=tests/bench/python/requirements.txt
-        if ! is_current "$tools/bench-python.sum" "$list"; then
-            if ! has python3 || ! python3 -c 'import ensurepip, venv' 2>/dev/null; then debian python3 python3-venv; fi
-            say "installing FastAPI and Microsoft's client, to be measured against, into .tools/bench-python"
-            mkdir -p "$tools" && rm -rf "$tools/bench-python"
-            python3 -m venv "$tools/bench-python"
-            "$tools/bench-python/bin/pip" --quiet --disable-pip-version-check install -r "$list"
-            sha256sum <"$list" >"$tools/bench-python.sum"
-        fi
+        python_environment bench-python tests/bench/python/requirements.txt "FastAPI and Microsoft's client, to be measured against,"
         ;;
     cargo-deny)
         if ! cargo deny --version >/dev/null 2>&1; then
