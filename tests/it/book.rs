@@ -27,9 +27,9 @@ impl Book {
             "id": name, "subject": "/orders", "eventType": event_type, "eventTime": "2026-03-04T09:00:00Z",
             "dataVersion": "1.0", "data": data,
         }]);
-        let first = self.hear(&event, "0").await;
+        let first = self.hear(&event, 0).await;
         self.world.replace_processor();
-        let second = self.hear(&event, "1").await;
+        let second = self.hear(&event, 1).await;
         let again =
             if first == second { "  again the same".to_owned() } else { written(&second, "  again ") };
         self.pages.push(format!("# {name}\n  {}\n{}\n{again}", shown(&data), written(&first, "  ")));
@@ -37,11 +37,9 @@ impl Book {
     }
 
     /// Delivers an event, and hears what is said of it until nothing more happens.
-    pub async fn hear(&self, event: &Value, tries_before: &str) -> Vec<Value> {
+    pub async fn hear(&self, event: &Value, tries_before: u32) -> Vec<Value> {
         let before = self.world.answers().len();
-        let headers = [("content-type", "application/json"), ("aeg-delivery-count", tries_before)];
-        let answer = self.world.deliver_with(&headers, event.to_string()).await;
-        assert_eq!(answer.status(), StatusCode::OK, "{event}");
+        assert_eq!(self.world.deliver_again(tries_before, event).await, StatusCode::OK, "{event}");
         self.world.settled().await;
         self.world.watch_copies().await;
         let mut answers = self.world.answers().split_off(before);

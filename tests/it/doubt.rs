@@ -15,9 +15,7 @@ const LAST: u32 = 9;
 const PATIENT: u32 = 5;
 
 async fn deliver(world: &World, event: &Value, tries_before: u32) -> StatusCode {
-    let count = tries_before.to_string();
-    let headers = [("content-type", "application/json"), ("aeg-delivery-count", count.as_str())];
-    let status = world.deliver_with(&headers, json!([event]).to_string()).await.status();
+    let status = world.deliver_again(tries_before, &json!([event])).await;
     world.replace_processor();
     status
 }

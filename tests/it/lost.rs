@@ -109,11 +109,6 @@ pub async fn minutes(world: &World, minutes: u32) {
     }
 }
 
-async fn give(world: &World, tried: &str, event: &Value) -> StatusCode {
-    let headers = [("content-type", "application/json"), ("aeg-delivery-count", tried)];
-    world.deliver_with(&headers, event.to_string()).await.status()
-}
-
 /// What was reported of the work, as often as it was.
 fn reports(world: &World, topic: &str, event_type: &str) -> Vec<Value> {
     let mut reports = world.received(topic).into_iter().map(|(_, event)| event).collect::<Vec<_>>();
@@ -180,7 +175,7 @@ async fn an_end_that_is_not_reported_is_told_by_the_watch_and_a_late_report_says
         let late = reports(&world, work.topic, work.report);
         assert_eq!(late.len(), 1, "{work:?}");
         for _ in 0..5 {
-            assert_eq!(give(&world, "0", &json!(late)).await, StatusCode::OK);
+            assert_eq!(world.deliver_again(0, &json!(late)).await, StatusCode::OK);
         }
         minutes(&world, 20).await;
         assert_eq!(ended(&world).await, usual(&work).await);
@@ -196,7 +191,7 @@ async fn a_report_that_comes_five_times_ends_the_work_once() {
         let report = reports(&world, work.topic, work.report);
         assert_eq!(report.len(), 1, "{work:?}");
         for _ in 0..5 {
-            assert_eq!(give(&world, "0", &json!(report)).await, StatusCode::OK);
+            assert_eq!(world.deliver_again(0, &json!(report)).await, StatusCode::OK);
         }
         minutes(&world, 20).await;
         assert_eq!(ended(&world).await, usual(&work).await);
@@ -211,7 +206,7 @@ async fn a_report_that_comes_before_the_requests_own_answer_ends_it_all_the_same
         let is_pending =
             |parts: &http::request::Parts| parts.method == "PUT" && parts.uri.path().contains("pending");
         world.cloud.faults.storage.next(1, Fault::Delay(Duration::from_secs(15)), is_pending);
-        give(&world, "0", &work.event()).await;
+        world.deliver_again(0, &work.event()).await;
         minutes(&world, 20).await;
         assert_eq!(ended(&world).await, usual(&work).await);
     }
@@ -242,11 +237,11 @@ async fn a_replica_replaced_between_the_work_and_its_note_leaves_a_request_that_
         let is_pending =
             |parts: &http::request::Parts| parts.method == "PUT" && parts.uri.path().contains("pending");
         world.cloud.faults.storage.always(Fault::Refuse(StatusCode::SERVICE_UNAVAILABLE, None), is_pending);
-        assert_eq!(give(&world, "0", &work.event()).await, StatusCode::SERVICE_UNAVAILABLE, "{work:?}");
+        assert_eq!(world.deliver_again(0, &work.event()).await, StatusCode::SERVICE_UNAVAILABLE, "{work:?}");
         world.replace_processor();
         world.cloud.faults.storage.clear();
         tokio::time::sleep(Duration::from_secs(30)).await;
-        assert_eq!(give(&world, "1", &work.event()).await, StatusCode::OK);
+        assert_eq!(world.deliver_again(1, &work.event()).await, StatusCode::OK);
         minutes(&world, 20).await;
         assert_eq!(ended(&world).await, usual(&work).await);
         assert_eq!(reports(&world, work.topic, work.report).len(), 1, "{work:?} was done once");
@@ -301,7 +296,7 @@ async fn a_job_that_is_gone_fails_after_long_patience_and_says_so() {
         assert_eq!(outcome["data"]["logEventId"], 551_902);
         assert_eq!(outcome["data"]["operationContext"], work.data["operationContext"]);
         assert!(path.ends_with(outcome["data"]["workflowJobName"].as_str().unwrap()), "{outcome}");
-        give(&world, "0", &json!([report])).await;
+        world.deliver_again(0, &json!([report])).await;
         assert_eq!(ended(&world).await, outcome);
     }
 }
@@ -371,7 +366,7 @@ async fn of_two_ends_of_one_job_the_first_is_right() {
     let mut other = reports(&world, REGIONS[0].1, "Microsoft.Media.JobCanceled")[0].clone();
     other["eventType"] = FINISHED.into();
     other["id"] = "another".into();
-    assert_eq!(give(&world, "0", &json!([other])).await, StatusCode::OK);
+    assert_eq!(world.deliver_again(0, &json!([other])).await, StatusCode::OK);
     assert_eq!(answered(&world), canceled);
 }
 
@@ -382,7 +377,7 @@ async fn a_request_that_was_said_to_have_failed_does_not_succeed_later() {
     let lost = Fault::AnswerAfter(StatusCode::SERVICE_UNAVAILABLE);
     world.cloud.faults.media.always(lost, is_job);
     // As often as it is waited to be known what became of it.
-    assert_eq!(give(&world, "9", &v3().event()).await, StatusCode::OK);
+    assert_eq!(world.deliver_again(9, &v3().event()).await, StatusCode::OK);
     let failed = ended(&world).await;
     assert_eq!(
         (&failed["eventType"], &failed["data"]["logEventId"]),

@@ -124,10 +124,9 @@ async fn what_storage_out_of_reach_costs_each_request() {
     ] {
         let event = json!([{"id": event_type, "eventType": event_type, "dataVersion": "1.0", "data": data}]);
         // What can be kept nowhere is not said, until storage has been out of reach for long.
-        let headers = [("content-type", "application/json"), ("aeg-delivery-count", "7")];
-        let waited = book.world.deliver_with(&headers, event.to_string()).await;
-        assert_eq!(waited.status(), StatusCode::SERVICE_UNAVAILABLE, "{event_type}");
-        let answers = book.hear(&event, "9").await;
+        let waited = book.world.deliver_again(7, &event).await;
+        assert_eq!(waited, StatusCode::SERVICE_UNAVAILABLE, "{event_type}");
+        let answers = book.hear(&event, 9).await;
         assert!(answers.last().unwrap()["eventType"].as_str().unwrap().ends_with("failure"), "{answers:?}");
         book.pages.push(format!("# {event_type}\n{}", written(&answers, "  ")));
     }
@@ -399,9 +398,9 @@ async fn what_storage_reports_is_announced_or_not() {
                 "id": format!("{name} {event_type}"), "eventType": event_type, "dataVersion": "",
                 "subject": "/blobServices/default/containers/show-17/blobs/clip.mp4", "data": data,
             }]);
-            let answers = book.hear(&event, "0").await;
+            let answers = book.hear(&event, 0).await;
             book.world.replace_processor();
-            assert_eq!(book.hear(&event, "1").await, answers, "{event}");
+            assert_eq!(book.hear(&event, 1).await, answers, "{event}");
             book.pages.push(format!("# {name} {event_type}\n{}", written(&answers, "  ")));
         }
     }
@@ -409,7 +408,7 @@ async fn what_storage_reports_is_announced_or_not() {
         "id": "no url", "eventType": "Microsoft.Storage.BlobDeleted", "subject": "/x",
         "data": {"url": "clip.mp4", "clientRequestId": r#"{"a":1}"#},
     }]);
-    let answers = book.hear(&event, "0").await;
+    let answers = book.hear(&event, 0).await;
     book.pages.push(format!("# no url\n{}", written(&answers, "  ")));
     insta::assert_snapshot!(book.text());
 }

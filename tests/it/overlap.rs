@@ -44,11 +44,6 @@ fn on(id: &str, event_type: &str, uri: &str) -> String {
     event(id, event_type, json!({"blobUri": uri}))
 }
 
-async fn give(world: &World, tried: &str, event: &str) -> StatusCode {
-    let headers = [("content-type", "application/json"), ("aeg-delivery-count", tried)];
-    world.deliver_with(&headers, event.to_owned()).await.status()
-}
-
 /// The types of what was said of a request, each id once, without acknowledgments.
 fn heard(world: &World, id: &str) -> Vec<String> {
     let mut seen = std::collections::BTreeSet::new();
@@ -100,9 +95,9 @@ async fn a_deletion_killed_after_its_note_does_not_claim_what_others_have_change
     note(&world, "inbox", "d", "request.blob.delete", &etag).await;
     world.set_metadata("inbox", "show", "a.mp4", &[("n", "1")]).await;
     // Storage might be about to report that it had been deleted before.
-    let early = give(&world, "1", &on("d", "request.blob.delete", SOURCE)).await;
+    let early = world.deliver_again(1, &on("d", "request.blob.delete", SOURCE)).await;
     assert_eq!(early, StatusCode::SERVICE_UNAVAILABLE);
-    give(&world, "9", &on("d", "request.blob.delete", SOURCE)).await;
+    world.deliver_again(9, &on("d", "request.blob.delete", SOURCE)).await;
     world.settled().await;
     assert_eq!(heard(&world, "d"), ["response.failure"]);
     assert!(world.storage().properties(&blob).await.is_ok());
@@ -119,7 +114,7 @@ async fn a_deletion_killed_after_its_effect_leaves_what_was_made_since() {
     world.storage().delete(&blob, &etag, &carried).await.unwrap();
     world.settled().await;
     world.upload("inbox", "show", "a.mp4", b"other pictures").await;
-    give(&world, "1", &on("d", "request.blob.delete", SOURCE)).await;
+    world.deliver_again(1, &on("d", "request.blob.delete", SOURCE)).await;
     world.settled().await;
     assert_eq!(heard(&world, "d"), ["response.blob.delete.success"]);
     assert!(world.storage().properties(&blob).await.is_ok());
@@ -133,7 +128,7 @@ async fn a_container_deletion_killed_after_its_note_does_not_claim_what_others_h
     note(&world, "inbox", "d", "request.blob.container.delete", &etag).await;
     world.storage().set_access(&container, PublicAccess::Blob).await.unwrap();
     let named = json!({"storageAccountName": "inbox", "containerName": "show"});
-    give(&world, "1", &event("d", "request.blob.container.delete", named)).await;
+    world.deliver_again(1, &event("d", "request.blob.container.delete", named)).await;
     assert_eq!(heard(&world, "d"), ["response.failure"]);
     assert!(world.storage().container_etag(&container).await.is_ok());
 }
@@ -144,7 +139,7 @@ async fn two_deletions_of_one_blob_both_end() {
     let slow = Fault::Delay(Duration::from_secs(1));
     world.cloud.faults.storage.always(slow, |parts| parts.method == "DELETE");
     let (x, y) = (on("x", "request.blob.delete", SOURCE), on("y", "request.blob.delete", SOURCE));
-    tokio::join!(give(&world, "0", &x), give(&world, "0", &y));
+    tokio::join!(world.deliver_again(0, &x), world.deliver_again(0, &y));
     world.settled().await;
     for id in ["x", "y"] {
         assert_eq!(
@@ -162,9 +157,9 @@ async fn a_copy_that_finds_anothers_in_its_place_still_ends() {
     let container = address("archive", "show", "").container;
     world.storage().create_container(&container, operation("c", "c")).await.unwrap();
     note(&world, "archive", "b", "request.blob.copy", "etag").await;
-    give(&world, "0", &copy("a")).await;
+    world.deliver_again(0, &copy("a")).await;
     world.settled().await;
-    give(&world, "1", &copy("b")).await;
+    world.deliver_again(1, &copy("b")).await;
     for _ in 0..2 {
         world.watch_copies().await;
     }
@@ -195,10 +190,10 @@ async fn a_copy_that_succeeded_is_not_said_to_have_failed_whatever_becomes_of_it
                 .storage
                 .always(Fault::Refuse(StatusCode::SERVICE_UNAVAILABLE, None), is_forgotten);
         }
-        give(&world, "0", &copy("a")).await;
+        world.deliver_again(0, &copy("a")).await;
         world.settled().await;
         world.cloud.faults.storage.clear();
-        give(&world, "0", &on("d", "request.blob.delete", TARGET)).await;
+        world.deliver_again(0, &on("d", "request.blob.delete", TARGET)).await;
         for _ in 0..3 {
             world.watch_copies().await;
         }
@@ -212,7 +207,7 @@ async fn a_copy_that_succeeded_is_not_said_to_have_failed_whatever_becomes_of_it
 #[tokio::test(start_paused = true)]
 async fn a_copy_overwritten_before_storage_could_report_it_is_not_overtaken() {
     let world = world().await;
-    give(&world, "0", &copy("a")).await;
+    world.deliver_again(0, &copy("a")).await;
     world.network.disconnect(PROCESSOR);
     tokio::time::sleep(Duration::from_secs(8)).await;
     world.upload_at_once("archive", "show", "a.mp4", b"other pictures").await;
@@ -229,8 +224,8 @@ async fn one_copy_that_cannot_be_looked_at_does_not_hide_the_others() {
     for id in ["1", "2"] {
         let to = format!("http://127.0.0.1:10000/archive/show/{id}.mp4");
         let data = json!({"sourceUri": SOURCE, "destinationUri": to});
-        give(&world, "0", &event(id, "request.blob.copy", data)).await;
-        give(&world, "0", &on(&format!("c{id}"), "request.operation.cancel", &to)).await;
+        world.deliver_again(0, &event(id, "request.blob.copy", data)).await;
+        world.deliver_again(0, &on(&format!("c{id}"), "request.operation.cancel", &to)).await;
     }
     let is_bad =
         |parts: &http::request::Parts| parts.method == "HEAD" && parts.uri.path().ends_with("/1.mp4");
@@ -244,12 +239,12 @@ async fn one_copy_that_cannot_be_looked_at_does_not_hide_the_others() {
 async fn a_late_cancellation_stops_no_other_copy() {
     let world = slow_world().await;
     let cancel = on("c", "request.operation.cancel", TARGET);
-    give(&world, "0", &copy("a")).await;
-    give(&world, "0", &cancel).await;
+    world.deliver_again(0, &copy("a")).await;
+    world.deliver_again(0, &cancel).await;
     world.look_after_copies().await;
     tokio::time::advance(Duration::from_secs(5)).await;
-    give(&world, "0", &copy("b")).await;
-    give(&world, "3", &cancel).await;
+    world.deliver_again(0, &copy("b")).await;
+    world.deliver_again(3, &cancel).await;
     world.look_after_copies().await;
     assert_eq!(heard(&world, "a"), ["response.blob.copy.scheduled", "response.failure"]);
     assert_eq!(heard(&world, "b"), ["response.blob.copy.scheduled"]);
@@ -260,10 +255,10 @@ async fn a_late_cancellation_stops_no_other_copy() {
 #[tokio::test(start_paused = true)]
 async fn a_cancellation_whose_answer_was_lost_has_succeeded() {
     let world = slow_world().await;
-    give(&world, "0", &copy("a")).await;
+    world.deliver_again(0, &copy("a")).await;
     let lost = Fault::AnswerAfter(StatusCode::SERVICE_UNAVAILABLE);
     world.cloud.faults.storage.next(1, lost, |parts| parts.uri.query().is_some_and(|q| q.contains("copyid")));
-    give(&world, "0", &on("c", "request.operation.cancel", TARGET)).await;
+    world.deliver_again(0, &on("c", "request.operation.cancel", TARGET)).await;
     assert_eq!(heard(&world, "c"), ["response.operation.cancel.success"]);
 }
 
@@ -276,12 +271,12 @@ async fn a_key_is_rolled_once_and_said_so_once_whichever_replica_is_faster() {
     let other = async {
         tokio::time::sleep(Duration::from_secs(5)).await;
         world.replace_processor();
-        give(&world, "1", &roll).await
+        world.deliver_again(1, &roll).await
     };
-    let (_, other) = tokio::join!(give(&world, "0", &roll), other);
+    let (_, other) = tokio::join!(world.deliver_again(0, &roll), other);
     assert_eq!(other, StatusCode::SERVICE_UNAVAILABLE);
     world.settled().await;
-    assert_eq!(give(&world, "2", &roll).await, StatusCode::OK);
+    assert_eq!(world.deliver_again(2, &roll).await, StatusCode::OK);
     assert_eq!(heard(&world, "r"), ["response.rollkey.storage.success"]);
     assert_ne!(
         world.cloud.blob_storage.second_account_key("proxy").unwrap(),
@@ -299,7 +294,7 @@ async fn a_note_whose_answer_was_lost_is_known_as_ones_own() {
     };
     world.cloud.faults.storage.next(1, lost, is_note);
     let roll = event("r", "request.rollkey.storage", json!({"account": "proxy", "keyName": "key2"}));
-    give(&world, "0", &roll).await;
+    world.deliver_again(0, &roll).await;
     assert_eq!(heard(&world, "r"), ["response.rollkey.storage.success"]);
 }
 
@@ -315,9 +310,9 @@ async fn of_two_replicas_the_first_to_say_something_is_right() {
         tokio::time::sleep(Duration::from_secs(1)).await;
         world.replace_processor();
         world.cloud.faults.storage.next(4, Fault::Refuse(StatusCode::SERVICE_UNAVAILABLE, None), is_set);
-        give(&world, "1", &set).await
+        world.deliver_again(1, &set).await
     };
-    tokio::join!(give(&world, "0", &set), other);
+    tokio::join!(world.deliver_again(0, &set), other);
     world.settled().await;
     assert_eq!(heard(&world, "m").len(), 1);
     assert_consistent(&world);
@@ -329,14 +324,14 @@ async fn nothing_is_done_again_while_it_cannot_be_known_what_was_done() {
     let set = |id: &str| {
         event(id, "request.blob.metadata.create", json!({"blobUri": SOURCE, "blobMetadata": {"n": id}}))
     };
-    give(&world, "0", &set("1")).await;
-    give(&world, "0", &set("2")).await;
+    world.deliver_again(0, &set("1")).await;
+    world.deliver_again(0, &set("2")).await;
     let is_memory =
         |parts: &http::request::Parts| parts.method == "GET" && parts.uri.path().contains("answered");
     world.cloud.faults.storage.always(Fault::Refuse(StatusCode::SERVICE_UNAVAILABLE, None), is_memory);
-    assert_eq!(give(&world, "2", &set("1")).await, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(world.deliver_again(2, &set("1")).await, StatusCode::SERVICE_UNAVAILABLE);
     world.cloud.faults.storage.clear();
-    assert_eq!(give(&world, "3", &set("1")).await, StatusCode::OK);
+    assert_eq!(world.deliver_again(3, &set("1")).await, StatusCode::OK);
     let found = world.storage().properties(&address("inbox", "show", "a.mp4")).await.unwrap();
     assert_eq!(found.metadata["n"], "2");
 }
@@ -346,7 +341,7 @@ async fn what_the_processor_keeps_is_out_of_requestors_reach() {
     let world = world().await;
     let set =
         event("m", "request.blob.metadata.create", json!({"blobUri": SOURCE, "blobMetadata": {"n": "1"}}));
-    give(&world, "0", &set).await;
+    world.deliver_again(0, &set).await;
     let made = operation("m", "request.blob.metadata.create");
     let kept = format!("http://127.0.0.1:10000/inbox/gridwich-contexts/answered/{}", made.digits());
     for (i, (event_type, data)) in [
@@ -365,7 +360,7 @@ async fn what_the_processor_keeps_is_out_of_requestors_reach() {
     .enumerate()
     {
         let id = format!("x{i}");
-        give(&world, "0", &event(&id, event_type, data)).await;
+        world.deliver_again(0, &event(&id, event_type, data)).await;
         assert_eq!(heard(&world, &id), ["response.failure"], "{event_type}");
     }
     assert!(world.storage().recall("inbox", made, Said::Answer).await.unwrap().is_some());
@@ -376,14 +371,14 @@ async fn an_upload_of_somebodys_is_not_judged_by_a_copy_before_it() {
     let world = World::with(Options { copy_takes: Duration::from_secs(5), ..Options::default() }).await;
     world.upload("inbox", "show", "a.mp4", b"moving pictures").await;
     world.upload("archive", "show", "a.mp4", b"mine").await;
-    give(&world, "0", &copy("a")).await;
-    give(&world, "0", &on("c", "request.operation.cancel", TARGET)).await;
+    world.deliver_again(0, &copy("a")).await;
+    world.deliver_again(0, &on("c", "request.operation.cancel", TARGET)).await;
     let before = world.answers().len();
     let created = json!([{
         "id": "put", "eventType": "Microsoft.Storage.BlobCreated", "subject": "/x",
         "data": {"api": "PutBlob", "clientRequestId": "11111111-1111-1111-1111-111111111111", "url": TARGET},
     }]);
-    give(&world, "0", &created.to_string()).await;
+    world.deliver_again(0, &created.to_string()).await;
     assert_eq!(types(&world.answers().split_off(before)), ["response.blob.created.success"]);
 }
 
@@ -392,12 +387,12 @@ async fn a_name_with_tabs_or_line_breaks_is_no_other_blobs() {
     let world = world().await;
     world.upload("inbox", "show", "ab", b"precious").await;
     for name in ["a%09b", "a%0Ab", "%0Dab", "%2e%09%2e"] {
-        give(
-            &world,
-            "0",
-            &on(name, "request.blob.delete", &format!("http://127.0.0.1:10000/inbox/show/{name}")),
-        )
-        .await;
+        world
+            .deliver_again(
+                0,
+                &on(name, "request.blob.delete", &format!("http://127.0.0.1:10000/inbox/show/{name}")),
+            )
+            .await;
         assert_eq!(heard(&world, name), ["response.failure"], "{name}");
     }
     assert!(world.storage().properties(&address("inbox", "show", "ab")).await.is_ok());

@@ -87,12 +87,6 @@ pub fn copy(id: &str) -> Value {
     })
 }
 
-async fn deliver(world: &World, events: Value, tries_before: u32) -> StatusCode {
-    let count = tries_before.to_string();
-    let headers = [("content-type", "application/json"), ("aeg-delivery-count", count.as_str())];
-    world.deliver_with(&headers, events.to_string()).await.status()
-}
-
 #[derive(Parser)]
 struct Terminal {
     #[command(flatten)]
@@ -123,7 +117,7 @@ async fn a_request_that_breaks_the_processor_is_told_once_and_disturbs_no_other(
     break_processor(&world, is_poisoned);
     let batch = json!([create("1", "show-1"), create("2", "poisoned"), create("3", "show-3")]);
     for tries_before in 0..3 {
-        assert_eq!(deliver(&world, batch.clone(), tries_before).await, StatusCode::OK);
+        assert_eq!(world.deliver_again(tries_before, &batch).await, StatusCode::OK);
         break_processor(&world, is_poisoned);
     }
     world.settled().await;
@@ -159,7 +153,7 @@ async fn a_request_that_breaks_the_processor_is_told_once_and_disturbs_no_other(
 async fn once_the_cause_is_mended_a_letter_is_replayed_as_another_operation_of_the_same_context() {
     let world = world().await;
     break_processor(&world, is_poisoned);
-    deliver(&world, json!([create("2", "poisoned")]), 0).await;
+    world.deliver_again(0, &json!([create("2", "poisoned")])).await;
     let before = world.answers().len();
     world.replace_processor();
 
@@ -192,7 +186,7 @@ async fn once_the_cause_is_mended_a_letter_is_replayed_as_another_operation_of_t
 async fn under_its_own_id_a_request_that_was_answered_hears_that_answer_again() {
     let world = world().await;
     break_processor(&world, is_poisoned);
-    deliver(&world, json!([create("2", "poisoned")]), 0).await;
+    world.deliver_again(0, &json!([create("2", "poisoned")])).await;
     let before = world.answers();
     world.replace_processor();
     let (ended, said) = deadletter(&world, &["replay", "2", "--same-id"]).await;
@@ -211,7 +205,7 @@ async fn a_request_whose_storage_stays_out_of_reach_fails_once_when_the_patience
         parts.method == "HEAD" && parts.uri.path().ends_with("/inbox/show-17/clip.mp4")
     });
     for tries_before in 0..8 {
-        let status = deliver(&world, json!([copy("1")]), tries_before).await;
+        let status = world.deliver_again(tries_before, &json!([copy("1")])).await;
         let expected = if tries_before <= 5 { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
         assert_eq!(status, expected, "{tries_before}");
         world.replace_processor();
@@ -245,7 +239,7 @@ async fn a_request_of_which_nothing_is_remembered_is_kept_once_however_often_it_
     // When the patience with the memory is over.
     for tries_before in [8, 9, 10] {
         break_processor(&world, is_poisoned);
-        assert_eq!(deliver(&world, json!([event]), tries_before).await, StatusCode::OK);
+        assert_eq!(world.deliver_again(tries_before, &json!([event])).await, StatusCode::OK);
     }
     let failures = world.answers().into_iter().filter(|it| it["eventType"] == "response.failure");
     let failures = failures.map(|mut it| it["id"].take()).collect::<Vec<_>>();
@@ -270,10 +264,10 @@ async fn a_publication_that_breaks_leaves_its_slot_to_the_next() {
     // More often than there are POSTs at once.
     for id in 0..8 {
         let batch = json!([create(&id.to_string(), &format!("show-{id}"))]);
-        assert_eq!(deliver(&world, batch, 0).await, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(world.deliver_again(0, &batch).await, StatusCode::SERVICE_UNAVAILABLE);
     }
     is_broken.store(false, Ordering::Relaxed);
-    assert_eq!(deliver(&world, json!([create("0", "show-0")]), 1).await, StatusCode::OK);
+    assert_eq!(world.deliver_again(1, &json!([create("0", "show-0")])).await, StatusCode::OK);
     assert_eq!(types(&world.answers()), ["response.acknowledge", CREATED]);
 }
 
@@ -315,7 +309,7 @@ async fn a_step_that_breaks_while_it_is_put_away_leaves_its_slot_to_the_next() {
 async fn what_is_kept_is_counted_and_out_of_reach_of_requests() {
     let world = World::with(Options { config: SETTINGS, ..Options::default() }).await;
     break_processor(&world, is_poisoned);
-    deliver(&world, json!([create("1", "poisoned")]), 0).await;
+    world.deliver_again(0, &json!([create("1", "poisoned")])).await;
     let metrics = String::from_utf8(world.get(PROCESSOR, "/metrics").await.body().to_vec()).unwrap();
     let counted = metrics.lines().find(|line| line.starts_with("gridwich_dead_letters_total{")).unwrap();
     assert!(
@@ -330,7 +324,7 @@ async fn what_is_kept_is_counted_and_out_of_reach_of_requests() {
     deleted["eventType"] = json!("request.blob.container.delete");
     deleted["data"]["storageAccountName"] = json!("proxy");
     let before = world.answers().len();
-    deliver(&world, json!([copied, deleted]), 0).await;
+    world.deliver_again(0, &json!([copied, deleted])).await;
     let answers = world.answers().split_off(before);
     let refused = answers.iter().filter(|it| it["eventType"] == "response.failure");
     let refused = refused.map(|it| it["data"]["logEventMessage"].as_str().unwrap()).collect::<Vec<_>>();
@@ -343,7 +337,10 @@ async fn ordinary_refusals_are_no_dead_letters() {
     let world = world().await;
     let mut unreadable = copy("2");
     unreadable["data"] = json!({"sourceUri": 7});
-    assert_eq!(deliver(&world, json!([copy("1"), unreadable, create("3", "NO")]), 9).await, StatusCode::OK);
+    assert_eq!(
+        world.deliver_again(9, &json!([copy("1"), unreadable, create("3", "NO")])).await,
+        StatusCode::OK
+    );
     assert_eq!(types(&world.answers()).iter().filter(|it| **it == "response.failure").count(), 3);
     assert!(listed(&world, &[]).await.is_empty());
 }
@@ -355,12 +352,12 @@ async fn a_request_comes_again_while_its_letter_cannot_be_kept() {
     faults.always(Fault::Hang, |parts| parts.uri.path().contains("dead-letters"));
     break_processor(&world, is_poisoned);
     for tries_before in 0..2 {
-        let status = deliver(&world, json!([create("2", "poisoned")]), tries_before).await;
+        let status = world.deliver_again(tries_before, &json!([create("2", "poisoned")])).await;
         assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{tries_before}");
     }
     assert!(!types(&world.answers()).contains(&"response.failure"));
     faults.clear();
-    assert_eq!(deliver(&world, json!([create("2", "poisoned")]), 2).await, StatusCode::OK);
+    assert_eq!(world.deliver_again(2, &json!([create("2", "poisoned")])).await, StatusCode::OK);
     only(&world.answers(), "response.failure");
     assert_eq!(listed(&world, &[]).await.len(), 1);
 }
@@ -376,9 +373,9 @@ async fn no_letter_stays_when_somebody_else_was_faster_and_fared_better() {
     let faster = async {
         tokio::time::sleep(Duration::from_millis(100)).await;
         world.replace_processor();
-        deliver(&world, event.clone(), 1).await
+        world.deliver_again(1, &event).await
     };
-    let statuses = tokio::join!(deliver(&world, event.clone(), 0), faster);
+    let statuses = tokio::join!(world.deliver_again(0, &event), faster);
     assert_eq!(statuses, (StatusCode::OK, StatusCode::OK));
     let answers = world.answers();
     assert!(types(&answers).contains(&CREATED) && !types(&answers).contains(&"response.failure"));
@@ -394,14 +391,14 @@ async fn a_failure_is_told_when_its_letter_cannot_be_kept_for_long() {
         world.cloud.faults.storage.always(fault, |parts| parts.uri.path().contains("dead-letters"));
         break_processor(&world, is_poisoned);
         let started = Instant::now();
-        assert_eq!(deliver(&world, json!([create("2", "poisoned")]), 6).await, StatusCode::OK);
+        assert_eq!(world.deliver_again(6, &json!([create("2", "poisoned")])).await, StatusCode::OK);
         assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
         only(&world.answers(), "response.failure");
     }
     // Nor does a wire that breaks wherever storage is asked hold it up, once the patience with the memory is over.
     let world = world().await;
     break_processor(&world, |parts| parts.uri.port_u16() == Some(10_000));
-    assert_eq!(deliver(&world, json!([create("2", "poisoned")]), 8).await, StatusCode::OK);
+    assert_eq!(world.deliver_again(8, &json!([create("2", "poisoned")])).await, StatusCode::OK);
     only(&world.answers(), "response.failure");
 }
 
@@ -418,7 +415,7 @@ async fn a_platform_event_that_breaks_the_processor_is_kept_and_keeps_its_id() {
             "clientRequestId": r#"{"id":"7","~gw":"1:0123456789abcdef0123456789abcdef:"}"#,
         },
     }]);
-    assert_eq!(deliver(&world, event, 0).await, StatusCode::OK);
+    assert_eq!(world.deliver_again(0, &event).await, StatusCode::OK);
     let answers = world.answers();
     assert_eq!(types(&answers), ["response.failure"]);
     let letters = listed(&world, &["--type", "Microsoft.Storage.BlobCreated"]).await;
@@ -445,7 +442,7 @@ async fn a_publication_that_panics_once_is_tried_again() {
     let has_panicked = AtomicBool::new(false);
     let is_topic = |parts: &request::Parts| parts.uri.path().contains("responses");
     break_processor(&world, move |parts| is_topic(parts) && !has_panicked.swap(true, Ordering::Relaxed));
-    assert_eq!(deliver(&world, json!([create("1", "show-1")]), 0).await, StatusCode::OK);
+    assert_eq!(world.deliver_again(0, &json!([create("1", "show-1")])).await, StatusCode::OK);
     assert_eq!(types(&world.answers()), ["response.acknowledge", CREATED]);
 }
 
@@ -479,7 +476,7 @@ async fn pending_work_that_cannot_be_looked_at_without_a_panic_keeps_no_other_fr
             "id": name, "subject": "/", "eventType": "request.blob.delete", "dataVersion": "1.0",
             "data": {"blobUri": uri},
         }]);
-        assert_eq!(deliver(&world, request, 0).await, StatusCode::OK);
+        assert_eq!(world.deliver_again(0, &request).await, StatusCode::OK);
     }
     for _ in 0..3 {
         tokio::time::sleep(Duration::from_secs(660)).await;

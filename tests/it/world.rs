@@ -233,6 +233,13 @@ impl World {
         self.deliver_with(&[("content-type", "application/json; charset=utf-8")], body).await
     }
 
+    /// Delivers as Event Grid does once more, after so many tries.
+    pub async fn deliver_again(&self, tries_before: u32, body: &(impl ToString + ?Sized)) -> StatusCode {
+        let count = tries_before.to_string();
+        let headers = [("content-type", "application/json"), ("aeg-delivery-count", count.as_str())];
+        self.deliver_with(&headers, body.to_string()).await.status()
+    }
+
     pub async fn deliver_with(&self, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Response<Bytes> {
         let mut request = Request::post(format!("http://{PROCESSOR}/api/EventGrid"));
         for (name, value) in headers {
