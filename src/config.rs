@@ -30,6 +30,9 @@ pub use dead_letters::DeadLettersConfig;
 /// The commented defaults, which are the manual.
 pub const DEFAULTS: &str = include_str!("../gridwich.default.toml");
 
+/// Where contexts are kept in the account that the work is about: those that do not fit there, and those of copies.
+pub const CONTEXTS: &str = "gridwich-contexts";
+
 /// What starts the environment variables that override a key: `GRIDWICH__ENDPOINT__LISTEN` is `endpoint.listen`.
 const PREFIX: &str = "GRIDWICH";
 /// What parts a section from its key there.

@@ -26,7 +26,7 @@ use super::pipeline::client_options;
 use super::shared_key::SharedKeyPolicy;
 use super::spelling::SpellingPolicy;
 use super::wire::Wire;
-use crate::config::StorageAccountConfig;
+use crate::config::{CONTEXTS, StorageAccountConfig};
 
 mod account;
 mod address;
@@ -44,8 +44,6 @@ const API_VERSION: &str = "2025-11-05";
 const CONTEXT_BYTES_MAX: usize = 1_024;
 /// What is struck off behind an answer must not hold up the courier for longer.
 const STRIKE_SECONDS_MAX: Duration = Duration::from_secs(3);
-/// Where contexts are kept in the account that the work is about: those that do not fit there, and those of copies.
-pub const CONTEXTS: &str = "gridwich-contexts";
 
 /// The storage accounts we may touch.
 pub struct BlobStorage {

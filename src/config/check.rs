@@ -3,11 +3,10 @@
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
-use super::{Config, CredentialKind, DeadLettersConfig, MediaAccountConfig, MediaConfig, SecretSetting};
+use super::{
+    CONTEXTS, Config, CredentialKind, DeadLettersConfig, MediaAccountConfig, MediaConfig, SecretSetting,
+};
 use crate::bodies::room_min;
-
-/// Where the processor keeps its notes.
-const CONTEXTS: &str = "gridwich-contexts";
 
 /// Refuses what could not work, by key and expectation.
 pub(super) fn check(config: &Config) -> Result<(), String> {

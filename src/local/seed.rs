@@ -8,7 +8,7 @@ use local_azure::event_grid::{
 use local_azure::inside::BlobFiles as _;
 
 use super::ASK_AGAIN;
-use crate::azure::blob_storage::CONTEXTS;
+use crate::config::CONTEXTS;
 
 use super::places::{DEAD_LETTERS, INBOX, MEDIA_ACCOUNTS, REQUESTS, RESPONSES, STORAGE_ACCOUNTS};
 use super::running::LocalCloud;

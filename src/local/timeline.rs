@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use crate::azure::blob_storage::CONTEXTS;
+use crate::config::CONTEXTS;
 
 use super::places::{KEY_VAULT, MEDIA_ACCOUNTS, REQUESTS, RESPONSES, STORAGE_ACCOUNTS};
 
