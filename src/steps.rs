@@ -11,7 +11,6 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use gridwich_handlers::base::Unsettled;
 use gridwich_handlers::event::Event;
-use gridwich_handlers::operation_id::named;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -70,10 +69,14 @@ impl StepKey {
 
     fn digest(&self) -> Digest {
         let parts = [self.event_id.as_bytes(), self.event_type.as_bytes(), self.subject.as_bytes()];
-        // Lengths, so that nothing can be shifted from one part to the next.
-        let lengths = parts.map(|part| part.len().to_le_bytes());
-        let parts = lengths.iter().zip(parts).flat_map(|(length, part)| [length.as_slice(), part]);
-        named(&Uuid::NAMESPACE_OID, parts.chain([&*self.data]))
+        let mut text = Vec::with_capacity(self.data.len() + 256);
+        for part in parts {
+            // Lengths, so that nothing can be shifted from one part to the next.
+            text.extend_from_slice(&part.len().to_le_bytes());
+            text.extend_from_slice(part);
+        }
+        text.extend_from_slice(&self.data);
+        Uuid::new_v5(&Uuid::NAMESPACE_OID, &text)
     }
 }
 

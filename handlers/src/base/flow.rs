@@ -19,7 +19,7 @@ use super::publish::{Draft, PublishError, Publisher};
 use super::read::{read, unwrap_text};
 use crate::event::{Event, TraceParent};
 use crate::operation_context::{OperationContext, member};
-use crate::operation_id::{OperationId, named};
+use crate::operation_id::OperationId;
 use crate::participants::{ParticipantError, Participants, Said};
 
 /// What starts the event type of everything a requestor asks for.
@@ -312,7 +312,7 @@ impl Flow<'_> {
             account,
             operation: operation.id,
             said: if self.is_request() { Said::Answer } else { Said::End },
-            of: named(&Uuid::NAMESPACE_OID, [&*self.event.data]),
+            of: Uuid::new_v5(&Uuid::NAMESPACE_OID, &self.event.data),
             is_strict: H::ONCE_AT_MOST,
             participants: &self.world.participants,
         }
